@@ -1,0 +1,1 @@
+"""The gRPC servicers: unpack, call, pack."""

@@ -1,0 +1,1 @@
+"""Redis adapters of the store ports; nothing else in the server imports redis."""

@@ -1,0 +1,1 @@
+"""Logs, metrics and what may never be in them."""

@@ -1,0 +1,1 @@
+"""IMAP accounts: connections, pool, watch and reading, behind the port MailAccount."""

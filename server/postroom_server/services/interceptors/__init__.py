@@ -1,0 +1,1 @@
+"""One concern each around every call; their order is fixed in `app.server`."""

@@ -1,0 +1,464 @@
+"""The provider port: what a backend must offer, small Protocols grouped by what a caller can do.
+
+It owns the shapes that cross between workers and providers and refuses anything provider-shaped: UIDs, labels and change
+keys stay behind the opaque bytes. Rules that every implementation keeps (the contract suite proves them):
+
+* Deadline: every await inside ends by `Call.deadline` (monotonic clock); waiting for a pool place counts. A method returns
+  no later than deadline + 250 ms, with DeadlineExceeded. There is no default deadline inside a backend.
+* Cancellation is re-raised. Reads free their connection within 1 s. A write whose first byte is out is shielded for up to
+  5 s so that its result is recorded, then it is UNKNOWN; untried items are NOT_TRIED.
+* Retries live in the worker; inside a backend exactly one: a read on a kept connection that the far end had closed.
+* Results are per item. Pages hold at most 1,000 rows.
+* Reading never changes a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import Final, NewType, Protocol
+
+from postroom_server.domain.accounts import Account
+from postroom_server.domain.flags import Flag
+from postroom_server.domain.keys import ItemKey, MailboxKey, NumberedKeys, ScopeId
+from postroom_server.domain.mailboxes import MailboxRow
+from postroom_server.domain.messages import ByteStream, Content, Summary
+from postroom_server.domain.outbox import SmtpEnvelope
+from postroom_server.domain.search import SearchPage, SearchQuery
+from postroom_server.errors import PostroomError
+from postroom_server.ids import AccountId
+
+PAGE_ROWS: Final = 1_000
+MAX_PROVIDER_CURSOR: Final = 4_096
+
+ProviderCursor = NewType("ProviderCursor", bytes)
+"""Position in one scope, at most 4 KiB, opaque; two different positions never have equal bytes."""
+
+
+class Lane(Enum):
+    """How urgent a call is; the smaller number goes first."""
+
+    INTERACTIVE = 0
+    SYNC = 1
+    BULK = 2
+
+
+class Membership(Enum):
+    """How many mailboxes a message may be in."""
+
+    ONE = 1
+    MANY = 2
+
+
+class Outcome(Enum):
+    """What became of one item of a batch."""
+
+    DONE = 1
+    UNCHANGED = 2
+    GONE = 3
+    REFUSED = 4
+    UNKNOWN = 5
+    NOT_TRIED = 6
+
+
+class MarkKind(StrEnum):
+    """What a mark says of a message: a flag, or (label providers) a mailbox."""
+
+    FLAG = "flag"
+    MAILBOX = "mailbox"
+
+
+Mark = tuple[MarkKind, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Until when, how urgently, for whom: first argument of every method. `deadline` is on the loop's monotonic scale."""
+
+    deadline: float
+    lane: Lane = Lane.INTERACTIVE
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """Probed when the account connects; the only way to ask what its backend can."""
+
+    membership: Membership = Membership.ONE
+    push: AbstractSet[str] = frozenset()
+    settable_flags: AbstractSet[Flag] = frozenset()
+    keywords: bool = True
+    search: Mapping[str, str] = field(default_factory=dict)
+    """Condition field -> EXACT, SUBSTRING or WORD; absent: the server cannot answer it."""
+    append: str = "ANY"
+    permanent_delete: bool = True
+    send_only: bool = False
+    max_source_bytes: int = 0
+    provider: Mapping[str, str] = field(default_factory=dict)
+    """In the provider's own words, for people only."""
+
+    def shown(self) -> dict[str, object]:
+        """As JSON-ready values, in the names of the contract."""
+        return {
+            "membership": self.membership.name,
+            "push": sorted(self.push),
+            "settableFlags": sorted(self.settable_flags),
+            "keywords": self.keywords,
+            "search": dict(sorted(self.search.items())),
+            "append": self.append,
+            "permanentDelete": self.permanent_delete,
+            "sendOnly": self.send_only,
+            "raw": dict(sorted(self.provider.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wakeup:
+    """A hint to look: may be lost, doubled, early, late; never carries truth. No scopes = look at all of them."""
+
+    scopes: frozenset[ScopeId]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """What the provider shows of one scope, column by column. Facts, never changes.
+
+    `present` were seen now; unknown ones among them are new. `on` / `off` say which of the scope's keys carry a mark: for
+    kinds in `absolute`, `on` is the whole truth about `present`. `gone` have left the scope. `whole`: `present` is the
+    complete scope, so that what is missing is gone. `cursor` comes on the last page only.
+    """
+
+    scope: ScopeId
+    epoch: int
+    present: NumberedKeys
+    on: Mapping[Mark, NumberedKeys] = field(default_factory=dict)
+    off: Mapping[Mark, NumberedKeys] = field(default_factory=dict)
+    absolute: frozenset[MarkKind] = frozenset()
+    gone: NumberedKeys
+    gone_final: bool = True
+    whole: bool = False
+    summaries: Mapping[ItemKey, Summary] = field(default_factory=dict)
+    cursor: ProviderCursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What became of one key; `new_key` where it lives now under another one."""
+
+    key: ItemKey
+    outcome: Outcome
+    new_key: ItemKey | None = None
+    error: PostroomError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemEdit:
+    """A difference of flags and mailboxes, never a whole state."""
+
+    add_flags: frozenset[Flag] = frozenset()
+    remove_flags: frozenset[Flag] = frozenset()
+    add_mailboxes: frozenset[MailboxKey] = frozenset()
+    remove_mailboxes: frozenset[MailboxKey] = frozenset()
+
+
+class MailboxCatalog(Protocol):
+    """The account's mailboxes."""
+
+    async def list_mailboxes(self, call: Call, *, counts: bool) -> Sequence[MailboxRow]:
+        """All mailboxes; with `counts` also messages and unseen."""
+        ...
+
+
+class ChangeSource(Protocol):
+    """What changed at the provider."""
+
+    def wakeups(self, scopes: Sequence[ScopeId]) -> AbstractAsyncContextManager[AsyncIterator[Wakeup]]:
+        """Keeps the provider's push alive (IDLE, NOTIFY) for as long as the context is open.
+
+        At most one hint per scope is pending. The iterator raises a ProviderError when the connection is lost.
+        """
+        ...
+
+    async def stale(self, call: Call, known: Mapping[ScopeId, ProviderCursor | None]) -> Sequence[ScopeId]:
+        """Cheapest look at all scopes: which may have changed. May name too many, never too few."""
+        ...
+
+    def changes(
+        self, call: Call, scope: ScopeId, since: ProviderCursor | None
+    ) -> AsyncIterator[Observations]:
+        """Pages since the cursor, or the whole scope for None.
+
+        Raises:
+            ProviderCursorExpired: Before the first page, or not at all.
+            MailboxNotFound: The scope is gone.
+        """
+        ...
+
+
+class MessageReader(Protocol):
+    """Reading messages."""
+
+    def summaries(self, call: Call, keys: Sequence[ItemKey]) -> AsyncIterator[Summary]:
+        """In any order; a key that is gone is left out."""
+        ...
+
+    async def content(self, call: Call, key: ItemKey, *, text_budget: int) -> Content:
+        """Headers, text and html, each text cut to `text_budget` bytes of UTF-8. Raises MessageNotFound."""
+        ...
+
+    async def source(self, call: Call, key: ItemKey) -> ByteStream:
+        """The RFC 5322 bytes. Raises MessageNotFound before the first chunk."""
+        ...
+
+    async def part(self, call: Call, key: ItemKey, part_id: str) -> ByteStream:
+        """One part, decoded. Raises MessageNotFound or AttachmentNotFound before the first chunk."""
+        ...
+
+
+class MessageSearcher(Protocol):
+    """Searching one mailbox."""
+
+    async def search(self, call: Call, query: SearchQuery, after: bytes | None) -> SearchPage:
+        """One page, newest first. Raises RequestInvalid for what cannot be asked and CapabilityMissing."""
+        ...
+
+
+class MessageWriter(Protocol):
+    """Changing messages: one result per key as it becomes known."""
+
+    def modify(self, call: Call, keys: Sequence[ItemKey], edit: ItemEdit) -> AsyncIterator[ItemResult]:
+        """Flags and mailboxes by difference."""
+        ...
+
+    async def append(
+        self,
+        call: Call,
+        to: MailboxKey,
+        source: ByteStream,
+        flags: frozenset[Flag],
+        received: datetime | None,
+    ) -> ItemKey | None:
+        """Stores a message; the new key where the provider tells it. `source.size_bytes` must be known."""
+        ...
+
+
+class MailAccount(MailboxCatalog, ChangeSource, MessageReader, MessageSearcher, MessageWriter, Protocol):
+    """One account at its provider. Pools, sessions and SELECT state are inside; the worker never sees a connection."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As probed when it was opened."""
+        ...
+
+    async def close(self) -> None:
+        """Ends every connection; safe to call twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderTraits:
+    """What a sender does by itself and what it can."""
+
+    envelope: bool = True
+    files_sent_copy: bool = False
+    max_bytes: int = 0
+    """0: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMessage:
+    """A message ready to go: the exact bytes (CRLF, without Bcc) and the envelope."""
+
+    raw: bytes
+    envelope: SmtpEnvelope
+    internet_message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientReply:
+    """The next hop's word on one address: SMTP code, enhanced status (may be empty), text."""
+
+    code: int
+    enhanced_status: str
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it will take the message for this address."""
+        return 200 <= self.code < 300
+
+    @property
+    def permanent(self) -> bool:
+        """Whether trying again cannot help."""
+        return self.code >= 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReceipt:
+    """What the next hop answered: one reply per recipient, and its last word."""
+
+    recipients: Mapping[str, RecipientReply]
+    reply: str
+    enhanced_status: str = ""
+
+
+class SendTransaction(Protocol):
+    """One message between its envelope and its end. Leaving it without `commit` abandons it: nothing was sent."""
+
+    @property
+    def refused(self) -> Mapping[str, RecipientReply]:
+        """Recipients that the next hop refused while the envelope was given."""
+        ...
+
+    async def commit(self, call: Call) -> SendReceipt:
+        """The committing step (SMTP: message and final dot). Raises OutcomeUnknown when its answer is lost."""
+        ...
+
+
+class MailSender(Protocol):
+    """`prepare` may be repeated; `commit` is the only step that can send: the outbox writes IN_DOUBT just before it."""
+
+    @property
+    def traits(self) -> SenderTraits:
+        """What this sender can."""
+        ...
+
+    def prepare(self, call: Call, message: OutgoingMessage) -> AbstractAsyncContextManager[SendTransaction]:
+        """Connects and gives the envelope.
+
+        Raises:
+            RecipientsRefused: Nobody is left.
+            PostroomError: ProviderUnreachable, ProviderThrottled, CredentialsRejected, MessageTooLarge.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends every connection; safe to call twice."""
+        ...
+
+
+class CredentialSource(Protocol):
+    """Asked for each connection; a backend keeps nothing."""
+
+    async def password(self, server: str) -> tuple[str, str] | None:
+        """(user, password) for `imap` or `smtp`; None when the account has no password there."""
+        ...
+
+    async def access_token(self, server: str) -> tuple[str, str] | None:
+        """(user, OAuth2 access token), None when the account has none."""
+        ...
+
+
+class Egress(Protocol):
+    """The rule of where this server may connect to (threats T01)."""
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        """IP addresses to try in order, each checked; connect to these and to nothing else.
+
+        Raises:
+            AddressDenied: Some address of the host is not allowed.
+            ProviderUnreachable: The name cannot be resolved (`stage="dns"`).
+        """
+        ...
+
+
+class ProviderBackend(Protocol):
+    """One per kind of account; made by the wiring."""
+
+    async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
+        """Connects, authenticates and probes. Raises ProviderUnreachable, CredentialsRejected, ProviderThrottled."""
+        ...
+
+    def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
+        """How the account sends; None when it cannot."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall clock; intervals are measured on the loop's monotonic clock."""
+
+    def now(self) -> datetime:
+        """The time now, in UTC."""
+        ...
+
+
+class SandboxStore(Protocol):
+    """Where sandbox accounts live: see `backends/sandbox`. Every write is one atomic step.
+
+    A mailbox is known by its number; its log counts every change of it (`modseq`).
+    """
+
+    async def open(self, account: AccountId, address: str) -> None:
+        """Makes the account's mailboxes if they are missing and files its address."""
+        ...
+
+    async def mailboxes(self, account: AccountId) -> Sequence[SandboxMailbox]:
+        """All mailboxes."""
+        ...
+
+    async def rows(self, account: AccountId, mailbox: int) -> Sequence[SandboxRow]:
+        """All messages of one mailbox, oldest first, without their bytes."""
+        ...
+
+    async def raw(self, account: AccountId, mailbox: int, uid: int) -> bytes | None:
+        """The bytes of one message, None when it is gone."""
+        ...
+
+    async def append(
+        self, account: AccountId, mailbox: int, raw: bytes, flags: frozenset[str], received: datetime
+    ) -> int:
+        """Stores one message, returns its UID. Raises ProviderFull beyond the limits."""
+        ...
+
+    async def set_flags(
+        self,
+        account: AccountId,
+        mailbox: int,
+        uids: Sequence[int],
+        add: frozenset[str],
+        remove: frozenset[str],
+    ) -> Mapping[int, frozenset[str]]:
+        """Flags after the edit, per UID that exists."""
+        ...
+
+    async def remove(self, account: AccountId, mailbox: int, uids: Sequence[int]) -> Sequence[int]:
+        """Removes messages, returns the UIDs that existed."""
+        ...
+
+    async def find(self, address: str) -> AccountId | None:
+        """The sandbox account that receives mail for this address."""
+        ...
+
+    def hints(self, account: AccountId) -> AbstractAsyncContextManager[AsyncIterator[int]]:
+        """Numbers of mailboxes that have just changed; may lose some."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxMailbox:
+    """One mailbox of a sandbox account."""
+
+    number: int
+    path: tuple[str, ...]
+    role: str | None
+    epoch: int
+    next_uid: int
+    modseq: int
+    messages: int
+    unseen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxRow:
+    """One message of a sandbox mailbox; `modseq` is that of its last change."""
+
+    uid: int
+    modseq: int
+    flags: frozenset[str]
+    received: datetime
+    size_bytes: int
