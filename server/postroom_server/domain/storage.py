@@ -207,6 +207,19 @@ class ShardOrder:
     earliest: PointerId | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRead:
+    """Pointers per shard, and how far the reading is complete.
+
+    `complete_ms`: for every shard that answered with fewer than `count` pointers, none with a smaller or equal `ms` will
+    ever come (the store's own TIME, taken before the reading in the same round trip, less 1 ms; on several masters the
+    smallest).
+    """
+
+    pointers: Mapping[Shard, Sequence[Pointer]]
+    complete_ms: int
+
+
 class FeedLog(Protocol):
     """Reading the feed; any node."""
 
@@ -218,7 +231,7 @@ class FeedLog(Protocol):
         """Several pages in one round trip: (account, first, count)."""
         ...
 
-    async def order(self, shards: Mapping[Shard, PointerId], count: int) -> Mapping[Shard, Sequence[Pointer]]:
+    async def order(self, shards: Mapping[Shard, PointerId], count: int) -> OrderRead:
         """Pointers after the given places, at most `count` per shard, in one round trip."""
         ...
 
