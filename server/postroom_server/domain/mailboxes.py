@@ -70,13 +70,16 @@ class MailboxRow:
 class MailboxRecord:
     """What is kept of a mailbox: the number that its id is made of, and where its messages are numbered now.
 
-    `number` is dealt out per account and never reused; `space` is the current numbering (0: none read yet).
+    `number` is dealt out per account and never reused; `space` is the current numbering (0: none read yet). `announce`:
+    whether the messages of its first reading are news; False for what was there when the account was registered and
+    after a reset.
     """
 
     number: int
     row: MailboxRow
     space: int = 0
     epoch: int = 0
+    announce: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

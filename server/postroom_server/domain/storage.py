@@ -360,8 +360,8 @@ class OutboxStore(Protocol):
     async def take(self, account: AccountId, nonce: Nonce, now_ms: int, limit: int) -> Sequence[Submission]:
         """Due items, oldest first. Raises Fenced.
 
-        QUEUED, RETRYING and SCHEDULED ones are SENDING now, the attempt counted before it is made; SENDING and IN_DOUBT
-        ones come as they are, for the owner to decide.
+        QUEUED, RETRYING and SCHEDULED ones are SENDING now, the attempt counted before it is made; those in any other
+        state come as they are, for the owner to decide.
         """
         ...
 
