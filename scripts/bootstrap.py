@@ -87,7 +87,9 @@ def main() -> None:
     parser.add_argument("kind", choices=sorted(LOCKS))
     kind = parser.parse_args().kind
     if sys.version_info < MINIMUM_PYTHON:
-        sys.exit(f"bootstrap: Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed, this is {sys.version.split()[0]}")
+        sys.exit(
+            f"bootstrap: Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed, this is {sys.version.split()[0]}"
+        )
     started = time.monotonic()
     if not PYTHON.exists():
         make_venv()
