@@ -193,6 +193,18 @@ class AccountExists(PostroomError):
     reason = "ACCOUNT_EXISTS"
 
 
+class MailboxExists(PostroomError):
+    """A mailbox with this path exists already."""
+
+    reason = "MAILBOX_EXISTS"
+
+
+class ConsumerExists(PostroomError):
+    """A consumer with this id exists already."""
+
+    reason = "CONSUMER_EXISTS"
+
+
 class RequestIdReused(PostroomError):
     """The request id was used before with another body."""
 
@@ -209,6 +221,30 @@ class SubmissionFinal(PostroomError):
     """The submission has reached an end state."""
 
     reason = "SUBMISSION_FINAL"
+
+
+class SubmissionBusy(PostroomError):
+    """An attempt is under way or in doubt; the submission cannot be changed now."""
+
+    reason = "SUBMISSION_BUSY"
+
+
+class SubmissionNotInDoubt(PostroomError):
+    """The submission's outcome is not in doubt."""
+
+    reason = "SUBMISSION_NOT_IN_DOUBT"
+
+
+class NotADraft(PostroomError):
+    """The message is not a draft."""
+
+    reason = "NOT_A_DRAFT"
+
+
+class ConsumerReplaced(PostroomError):
+    """Another stream reads for the consumer."""
+
+    reason = "CONSUMER_REPLACED"
 
 
 # --- the account ------------------------------------------------------------------------------------------------

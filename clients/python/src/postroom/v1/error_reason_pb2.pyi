@@ -1,0 +1,118 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    INTERNAL: _ClassVar[ErrorReason]
+    NOT_IMPLEMENTED: _ClassVar[ErrorReason]
+    DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
+    REQUEST_INVALID: _ClassVar[ErrorReason]
+    PAGE_TOKEN_INVALID: _ClassVar[ErrorReason]
+    MESSAGE_TOO_LARGE: _ClassVar[ErrorReason]
+    ADDRESS_DENIED: _ClassVar[ErrorReason]
+    CURSOR_MALFORMED: _ClassVar[ErrorReason]
+    CURSOR_FOREIGN: _ClassVar[ErrorReason]
+    CURSOR_EXPIRED: _ClassVar[ErrorReason]
+    LIMIT_EXCEEDED: _ClassVar[ErrorReason]
+    TOKEN_MISSING: _ClassVar[ErrorReason]
+    TOKEN_INVALID: _ClassVar[ErrorReason]
+    SCOPE_DENIED: _ClassVar[ErrorReason]
+    ACCOUNT_NOT_FOUND: _ClassVar[ErrorReason]
+    MAILBOX_NOT_FOUND: _ClassVar[ErrorReason]
+    MESSAGE_NOT_FOUND: _ClassVar[ErrorReason]
+    ATTACHMENT_NOT_FOUND: _ClassVar[ErrorReason]
+    THREAD_NOT_FOUND: _ClassVar[ErrorReason]
+    SUBMISSION_NOT_FOUND: _ClassVar[ErrorReason]
+    TOKEN_NOT_FOUND: _ClassVar[ErrorReason]
+    CONSUMER_NOT_FOUND: _ClassVar[ErrorReason]
+    ACCOUNT_EXISTS: _ClassVar[ErrorReason]
+    MAILBOX_EXISTS: _ClassVar[ErrorReason]
+    CONSUMER_EXISTS: _ClassVar[ErrorReason]
+    REQUEST_ID_REUSED: _ClassVar[ErrorReason]
+    ETAG_MISMATCH: _ClassVar[ErrorReason]
+    SUBMISSION_FINAL: _ClassVar[ErrorReason]
+    SUBMISSION_BUSY: _ClassVar[ErrorReason]
+    SUBMISSION_NOT_IN_DOUBT: _ClassVar[ErrorReason]
+    NOT_A_DRAFT: _ClassVar[ErrorReason]
+    CONSUMER_REPLACED: _ClassVar[ErrorReason]
+    ACCOUNT_PAUSED: _ClassVar[ErrorReason]
+    ACCOUNT_NOT_READY: _ClassVar[ErrorReason]
+    CAPABILITY_MISSING: _ClassVar[ErrorReason]
+    FLAG_NOT_SETTABLE: _ClassVar[ErrorReason]
+    MEMBERSHIP_SINGLE: _ClassVar[ErrorReason]
+    APPEND_DRAFTS_ONLY: _ClassVar[ErrorReason]
+    MAILBOX_NOT_SELECTABLE: _ClassVar[ErrorReason]
+    PROVIDER_UNREACHABLE: _ClassVar[ErrorReason]
+    PROVIDER_THROTTLED: _ClassVar[ErrorReason]
+    CREDENTIALS_REJECTED: _ClassVar[ErrorReason]
+    SCOPE_MISSING: _ClassVar[ErrorReason]
+    CONSENT_REQUIRED: _ClassVar[ErrorReason]
+    ADMIN_BLOCKED: _ClassVar[ErrorReason]
+    PROVIDER_FULL: _ClassVar[ErrorReason]
+    RECIPIENTS_REFUSED: _ClassVar[ErrorReason]
+    OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
+    PROVIDER_MISBEHAVED: _ClassVar[ErrorReason]
+    STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    STORE_FULL: _ClassVar[ErrorReason]
+    OUTBOX_FULL: _ClassVar[ErrorReason]
+    OWNER_UNKNOWN: _ClassVar[ErrorReason]
+    SERVER_DRAINING: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+INTERNAL: ErrorReason
+NOT_IMPLEMENTED: ErrorReason
+DEADLINE_EXCEEDED: ErrorReason
+REQUEST_INVALID: ErrorReason
+PAGE_TOKEN_INVALID: ErrorReason
+MESSAGE_TOO_LARGE: ErrorReason
+ADDRESS_DENIED: ErrorReason
+CURSOR_MALFORMED: ErrorReason
+CURSOR_FOREIGN: ErrorReason
+CURSOR_EXPIRED: ErrorReason
+LIMIT_EXCEEDED: ErrorReason
+TOKEN_MISSING: ErrorReason
+TOKEN_INVALID: ErrorReason
+SCOPE_DENIED: ErrorReason
+ACCOUNT_NOT_FOUND: ErrorReason
+MAILBOX_NOT_FOUND: ErrorReason
+MESSAGE_NOT_FOUND: ErrorReason
+ATTACHMENT_NOT_FOUND: ErrorReason
+THREAD_NOT_FOUND: ErrorReason
+SUBMISSION_NOT_FOUND: ErrorReason
+TOKEN_NOT_FOUND: ErrorReason
+CONSUMER_NOT_FOUND: ErrorReason
+ACCOUNT_EXISTS: ErrorReason
+MAILBOX_EXISTS: ErrorReason
+CONSUMER_EXISTS: ErrorReason
+REQUEST_ID_REUSED: ErrorReason
+ETAG_MISMATCH: ErrorReason
+SUBMISSION_FINAL: ErrorReason
+SUBMISSION_BUSY: ErrorReason
+SUBMISSION_NOT_IN_DOUBT: ErrorReason
+NOT_A_DRAFT: ErrorReason
+CONSUMER_REPLACED: ErrorReason
+ACCOUNT_PAUSED: ErrorReason
+ACCOUNT_NOT_READY: ErrorReason
+CAPABILITY_MISSING: ErrorReason
+FLAG_NOT_SETTABLE: ErrorReason
+MEMBERSHIP_SINGLE: ErrorReason
+APPEND_DRAFTS_ONLY: ErrorReason
+MAILBOX_NOT_SELECTABLE: ErrorReason
+PROVIDER_UNREACHABLE: ErrorReason
+PROVIDER_THROTTLED: ErrorReason
+CREDENTIALS_REJECTED: ErrorReason
+SCOPE_MISSING: ErrorReason
+CONSENT_REQUIRED: ErrorReason
+ADMIN_BLOCKED: ErrorReason
+PROVIDER_FULL: ErrorReason
+RECIPIENTS_REFUSED: ErrorReason
+OUTCOME_UNKNOWN: ErrorReason
+PROVIDER_MISBEHAVED: ErrorReason
+STORE_UNAVAILABLE: ErrorReason
+STORE_FULL: ErrorReason
+OUTBOX_FULL: ErrorReason
+OWNER_UNKNOWN: ErrorReason
+SERVER_DRAINING: ErrorReason
