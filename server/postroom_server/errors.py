@@ -397,6 +397,18 @@ class ServerDraining(PostroomError):
     reason = "SERVER_DRAINING"
 
 
+class PathUnknown(PostroomError):
+    """No method is bound to this verb and path. The gateway says it, no node does."""
+
+    reason = "PATH_UNKNOWN"
+
+
+class NodeUnavailable(PostroomError):
+    """No node is ready to take the call. The gateway says it, no node does."""
+
+    reason = "NODE_UNAVAILABLE"
+
+
 # --- internal signals -------------------------------------------------------------------------------------------
 
 
