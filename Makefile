@@ -43,7 +43,7 @@ gen: $(DEV) ## Generate the code of all languages from proto/
 fmt: $(DEV) ## Format Python and proto files
 	@$(BIN)/ruff check --fix --exit-zero --quiet $(LINTED)
 	@$(BIN)/ruff format $(LINTED)
-	@$(BIN)/buf format --write
+	@$(BIN)/buf format proto --write
 
 .PHONY: bench
 bench: $(DEV) debian ## Measure, beside a bare IDLE loop where one can be: BENCH=latency, figures in docs/performance.md
@@ -71,8 +71,8 @@ imports: $(DEV) ## The rooms' import rules
 .PHONY: contract
 contract: $(DEV) ## buf lint, format and breaking against the committed image
 	@$(BIN)/buf lint
-	@$(BIN)/buf format --diff --exit-code >/dev/null || { $(BIN)/buf format --diff; exit 1; }
-	@$(BIN)/buf breaking --against proto/.baseline.binpb
+	@$(BIN)/buf format proto --diff --exit-code >/dev/null || { $(BIN)/buf format proto --diff; exit 1; }
+	@$(BIN)/buf breaking proto --against proto/.baseline.binpb
 
 .PHONY: generated
 generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
