@@ -31,6 +31,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from postroom_server.errors import Internal, RequestInvalid
+from postroom_server.services.calling import first
 from postroom_server.services.strict_json import StrictJson
 
 ORIGINAL_PATH = "x-envoy-original-path"
@@ -133,7 +134,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         method = self._methods.get(details.method)
         if handler is None or method is None or handler.request_deserializer is None:
             return handler  # type: ignore[no-any-return]
-        original = _first(details.invocation_metadata, ORIGINAL_PATH)
+        found = first(details.invocation_metadata, ORIGINAL_PATH)
+        original = found if isinstance(found, str) else None
         parse = handler.request_deserializer
 
         def request_of(raw: bytes, check: Callable[[Message], None] | None) -> Message:
@@ -177,9 +179,9 @@ class BodyInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or not self._strict.has_body(details.method):
             return handler  # type: ignore[no-any-return]
         metadata = details.invocation_metadata
-        if _first(metadata, ORIGINAL_PATH) is None:
+        if first(metadata, ORIGINAL_PATH) is None:
             return handler  # type: ignore[no-any-return]
-        body = _first(metadata, JSON_BODY)
+        body = first(metadata, JSON_BODY)
 
         def check(request: Message) -> Message:
             if not isinstance(body, bytes):
@@ -205,10 +207,6 @@ def _wrapped(handler: Any, convert: Callable[[Any], Any]) -> Any:
                 yield response
 
     return handler._replace(**{name: yielding if inspect.isasyncgenfunction(behaviour) else answering})
-
-
-def _first(metadata: Iterable[tuple[str, str | bytes]] | None, key: str) -> Any:
-    return next((value for name, value in metadata or () if name == key), None)
 
 
 def _binding(rule: Any) -> _Binding:
