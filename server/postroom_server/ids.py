@@ -134,3 +134,15 @@ def new_id(prefix: str) -> str:
     """A fresh id that sorts by the time of its making: `prefix`, 48 bits of milliseconds, 80 random bits, in base32."""
     raw = int(time.time() * 1000).to_bytes(6, "big") + secrets.token_bytes(9)
     return prefix + base64.b32hexencode(raw).decode().lower()
+
+
+def account_in(name: str) -> str:
+    """The account id of any name that begins with `accounts/{account}`, or `-`; raises BadName.
+
+    Only the account's part is checked: it tells whom a call is about before the rest of the name is read.
+    """
+    collection, _, rest = name.partition("/")
+    account = rest.partition("/")[0]
+    if collection != "accounts":
+        raise BadName("must begin with accounts/*")
+    return account if account == ALL_ACCOUNTS else _check(account, ID_PATTERN)
