@@ -36,8 +36,8 @@ test: $(DEV) $(GO) $(NODE) debian ## Run every test, quick ones first (a part: T
 check: ruff types imports contract generated envoy yaml ## Lint, types, import rules, contract, generated code, gateway configuration
 
 .PHONY: gen
-gen: $(DEV) ## Generate the code of all languages from proto/
-	@scripts/generate
+gen: $(DEV) $(GO) $(NODE) ## Generate the code of all languages from proto/
+	@$(BIN)/python scripts/generate
 
 .PHONY: fmt
 fmt: $(DEV) ## Format Python and proto files
@@ -76,7 +76,7 @@ contract: $(DEV) ## buf lint, format and breaking against the committed image
 
 .PHONY: generated
 generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
-	@scripts/check_generated
+	@$(BIN)/python scripts/check_generated
 
 .PHONY: envoy
 envoy: $(DEV) ## Envoy accepts the gateway's configuration
@@ -96,14 +96,14 @@ $(DEV): requirements-dev.lock $(PYTHON_INPUTS)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@touch $(RUN) $@
 
-$(GO): $(wildcard clients/go/go.mod clients/go/go.sum)
+$(GO): clients/go/go.mod clients/go/go.sum scripts/generate $(DEV)
 	@mkdir -p $(@D)
-	@if command -v go >/dev/null; then cd clients/go && go mod download; \
+	@if command -v go >/dev/null; then (cd clients/go && go mod download) && $(BIN)/python scripts/generate --install-tools; \
 	elif [ -n "$(CI)" ]; then echo "Go is needed here: install golang (1.24 or newer)." >&2; exit 1; \
 	else echo "Go is not installed: the tests of the Go client are skipped." >&2; exit 0; fi
 	@touch $@
 
-$(NODE): $(wildcard clients/ts/package.json clients/ts/package-lock.json)
+$(NODE): clients/ts/package.json clients/ts/package-lock.json
 	@if command -v npm >/dev/null; then cd clients/ts && npm ci --silent --no-audit --no-fund && touch node_modules/.stamp; \
 	elif [ -n "$(CI)" ]; then echo "Node 20 is needed here: install nodejs and npm." >&2; exit 1; \
 	else echo "Node is not installed: the tests of the TypeScript client are skipped." >&2; fi

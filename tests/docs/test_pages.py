@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
-from tests.fixtures.dovecot import Dovecot, PASSWORD
-from tests.fixtures.postroom import Up
 from tests.fixtures.smtpd import Smtpd
+
+from tests.fixtures.dovecot import PASSWORD, Dovecot
+from tests.fixtures.postroom import Up
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = ("README.md", "docs/quickstart.md", "docs/howto/curl.md", "docs/howto/watch.md")
@@ -57,7 +57,12 @@ def statements(text: str) -> Iterator[str]:
     for line in text.splitlines():
         waiting.append(line)
         whole = "\n".join(waiting)
-        if subprocess.run(["bash", "-n"], input=whole, text=True, stderr=subprocess.DEVNULL).returncode == 0:
+        if (
+            subprocess.run(
+                ["bash", "-n"], check=False, input=whole, text=True, stderr=subprocess.DEVNULL
+            ).returncode
+            == 0
+        ):
             waiting.clear()
             if whole.strip():
                 yield whole
@@ -158,7 +163,7 @@ def execute(program: str, folder: Path, server: Up) -> str:
     """Runs a Python block as a program in the shell's folder."""
     text = program.replace("127.0.0.1:8080", server.grpc_address)
     done = subprocess.run(
-        [sys.executable, "-c", text], cwd=folder, text=True, capture_output=True,
+        [sys.executable, "-c", text], check=False, cwd=folder, text=True, capture_output=True,
         timeout=PROGRAM_SECONDS, env=dict(os.environ),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
