@@ -61,6 +61,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTBOX_FULL: _ClassVar[ErrorReason]
     OWNER_UNKNOWN: _ClassVar[ErrorReason]
     SERVER_DRAINING: _ClassVar[ErrorReason]
+    PATH_UNKNOWN: _ClassVar[ErrorReason]
+    NODE_UNAVAILABLE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INTERNAL: ErrorReason
 NOT_IMPLEMENTED: ErrorReason
@@ -116,3 +118,5 @@ STORE_FULL: ErrorReason
 OUTBOX_FULL: ErrorReason
 OWNER_UNKNOWN: ErrorReason
 SERVER_DRAINING: ErrorReason
+PATH_UNKNOWN: ErrorReason
+NODE_UNAVAILABLE: ErrorReason
