@@ -337,6 +337,10 @@ class MailSender(Protocol):
         """
         ...
 
+    async def verify(self, call: Call) -> None:
+        """Connects and logs in, sends nothing. Raises as `prepare`."""
+        ...
+
     async def close(self) -> None:
         """Ends every connection; safe to call twice."""
         ...

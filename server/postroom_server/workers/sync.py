@@ -8,10 +8,10 @@ changes (the backend does). A crash at any point loses nothing: what was not com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from pyroaring import BitMap
@@ -20,7 +20,7 @@ from postroom_server.domain.changes import Cause, CauseKind, ResetReason
 from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId, item_key, split_key
 from postroom_server.domain.mailboxes import MAX_MAILBOXES, Mailbox, MailboxRecord, MailboxRow
 from postroom_server.domain.messages import Summary
-from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Observations
+from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Observations, ProviderCursor
 from postroom_server.domain.storage import Chunk, Position
 from postroom_server.domain.sync import SpaceDiff, diff, marks_of, slices, span_bits, touched, without
 from postroom_server.errors import MailboxNotFound, ProviderCursorExpired
@@ -97,9 +97,7 @@ class Sync:
         async with self.ledger.lock:
             await self._settle_mailboxes(rows, shown)
 
-    async def _settle_mailboxes(
-        self, rows: tuple[MailboxRow, ...] | list[MailboxRow], shown: Mailboxes
-    ) -> None:
+    async def _settle_mailboxes(self, rows: Sequence[MailboxRow], shown: Mailboxes) -> None:
         ledger = self.ledger
         known = {record.row.key: record for record in ledger.mailboxes.values()}
         baseline = ledger.counters == (1, 1)
@@ -113,9 +111,9 @@ class Sync:
                 patch.entries.append(self._entries.mailbox_added(shown.show(record), number))
             number += 1
         for row in rows:
-            record = known.pop(row.key, None)  # type: ignore[assignment]
-            if record is not None and record.row != _kept(row):
-                patch.mailboxes[record.number] = replace(record, row=_kept(row))
+            old = known.pop(row.key, None)
+            if old is not None and old.row != _kept(row):
+                patch.mailboxes[old.number] = replace(old, row=_kept(row))
         if patch.mailboxes:
             await ledger.commit(patch)
         for record in known.values():
@@ -128,14 +126,15 @@ class Sync:
         for index, chunk in sorted(chunks.items()):
             assert position is not None
             for piece in _pieces(chunk.members):
-                left = chunk.members - piece
-                chunk = Chunk(
-                    members=left, marks={mark: numbers & left for mark, numbers in chunk.marks.items()}
-                )
+                left = chunks[index].members - piece
+                kept = {mark: numbers & left for mark, numbers in chunks[index].marks.items()}
+                chunks[index] = Chunk(members=left, marks=kept)
                 position = replace(
                     position, count=position.count - len(piece), revision=position.revision + 1
                 )
-                patch = Patch(positions={record.space: position}, chunks={(record.space, index): chunk})
+                patch = Patch(
+                    positions={record.space: position}, chunks={(record.space, index): chunks[index]}
+                )
                 for number in piece:
                     patch.entries.append(self._entries.message_removed(record, record.space, number, REMOTE))
                 await self.ledger.commit(patch)
@@ -180,7 +179,7 @@ class Sync:
         silent = not record.announce and since is None
         call = Call(deadline=_deadline(READING_SECONDS), lane=Lane.SYNC if since else Lane.BULK)
         seen = BitMap()
-        async for page in mail.changes(call, scope, since):  # type: ignore[arg-type]
+        async for page in mail.changes(call, scope, ProviderCursor(since) if since else None):
             if page.whole:
                 seen |= page.present.numbers
             observed = replace(page, whole=False)
@@ -308,12 +307,12 @@ class Sync:
         return int(self._clock.now().timestamp() * 1000)
 
 
-class Mailboxes:
-    """How a mailbox's record is shown; the account worker fills it in."""
+class Mailboxes(Protocol):
+    """How a mailbox's record is shown."""
 
     def show(self, record: MailboxRecord) -> Mailbox:
         """The mailbox under its public id."""
-        raise NotImplementedError
+        ...
 
 
 def _deadline(seconds: float) -> float:

@@ -1,0 +1,180 @@
+"""The supervisor: one account worker for each account of the shards that this node owns.
+
+It owns their tasks: started when a shard is gained or an account appears, restarted when its record changed, ended when
+the shard is lost or the account is gone. It refuses to own leases (`ownership`) and to know any backend: the wiring hands
+in how a worker is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from postroom_server.domain.accounts import Account
+from postroom_server.domain.shards import shard_of
+from postroom_server.domain.storage import AccountStore, Shard
+from postroom_server.errors import AccountGone, AccountNotFound, Fenced, OwnerUnknown, StoreUnavailable
+from postroom_server.ids import AccountId
+from postroom_server.workers.account import AccountWorker
+from postroom_server.workers.ownership import Ownership
+
+SCAN_SECONDS: Final = 5.0
+BATCH: Final = 500
+RESTART_SECONDS: Final = 1.0
+WAIT_SECONDS: Final = 0.02
+
+log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """Account workers of this node."""
+
+    def __init__(
+        self,
+        ownership: Ownership,
+        accounts: AccountStore,
+        make_worker: Callable[[Account], AccountWorker],
+        shard_count: int,
+    ) -> None:
+        self._ownership, self._accounts, self._make = ownership, accounts, make_worker
+        self._count = shard_count
+        self._workers: dict[AccountId, AccountWorker] = {}
+        self._tasks: dict[AccountId, asyncio.Task[None]] = {}
+        self._to_scan: set[Shard] = set()
+        self._scan = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+
+    def workers(self) -> list[AccountWorker]:
+        """Every worker that runs."""
+        return list(self._workers.values())
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self._scan_always())
+            group.create_task(self._ownership.run(self._gained, self._lost))
+
+    def _gained(self, shard: Shard) -> None:
+        self._to_scan.add(shard)
+        self._scan.set()
+
+    def _lost(self, shard: Shard) -> None:
+        for account in [one for one in self._tasks if shard_of(one, self._count) == shard]:
+            self._end(account)
+
+    def _end(self, account: AccountId) -> asyncio.Task[None] | None:
+        self._workers.pop(account, None)
+        task = self._tasks.pop(account, None)
+        if task is not None:
+            task.cancel()
+        return task
+
+    async def _scan_always(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SCAN_SECONDS):
+                    await self._scan.wait()
+            except TimeoutError:
+                self._to_scan |= self._ownership.shards
+            self._scan.clear()
+            shards, self._to_scan = self._to_scan, set()
+            for shard in shards:
+                try:
+                    await self._scan_shard(shard)
+                except StoreUnavailable:
+                    self._to_scan.add(shard)
+
+    async def _scan_shard(self, shard: Shard) -> None:
+        there = await self._accounts.in_shard(shard)
+        for account in [
+            one for one in self._tasks if shard_of(one, self._count) == shard and one not in set(there)
+        ]:
+            self._end(account)
+        for start in range(0, len(there), BATCH):
+            for record, _ in await self._accounts.get_many(there[start : start + BATCH]):
+                self._settle(record)
+
+    def _settle(self, account: Account) -> None:
+        """Starts the account's worker, or one with the new record where what it works by has changed."""
+        running = self._workers.get(account.id)
+        if running is not None and not _differs(running.account, account):
+            running.account = account
+            return
+        before = self._end(account.id)
+        if self._ownership.valid(shard_of(account.id, self._count)):
+            worker = self._make(account)
+            self._workers[account.id] = worker
+            assert self._group is not None
+            self._tasks[account.id] = self._group.create_task(self._run(worker, before))
+
+    async def _run(self, worker: AccountWorker, before: asyncio.Task[None] | None) -> None:
+        """One account, again after a failure of our own, until it is not ours any more."""
+        account = worker.account.id
+        if before is not None:
+            await asyncio.wait([before])
+        with structlog.contextvars.bound_contextvars(account=account):
+            while True:
+                try:
+                    await worker.run()
+                except Fenced:
+                    self._ownership.drop(shard_of(account, self._count))
+                    return
+                except AccountGone:
+                    if self._workers.get(account) is worker:
+                        self._workers.pop(account)
+                        self._tasks.pop(account, None)
+                    return
+                except StoreUnavailable:
+                    await asyncio.sleep(RESTART_SECONDS)
+                except Exception:
+                    log.exception("the account's worker failed and is started again")
+                    await asyncio.sleep(RESTART_SECONDS)
+
+    async def changed(self, account: AccountId) -> None:
+        """The account's record was created or changed by a call on this node."""
+        shard = shard_of(account, self._count)
+        await self._ownership.ensure(shard)
+        if self._ownership.valid(shard):
+            for record, _ in await self._accounts.get_many([account]):
+                self._settle(record)
+
+    async def worker(self, account: AccountId, deadline: float) -> AccountWorker:
+        """The worker of an account of ours; waits while it is being started.
+
+        Raises AccountNotFound, and OwnerUnknown when the deadline passes before this node runs it.
+        """
+        loop = asyncio.get_running_loop()
+        looked = False
+        while True:
+            worker = self._workers.get(account)
+            if worker is not None:
+                return worker
+            if not looked:
+                if await self._accounts.get(account) is None:
+                    raise AccountNotFound(account=account)
+                looked = True
+                await self.changed(account)
+                continue
+            if loop.time() >= deadline:
+                raise OwnerUnknown(account=account)
+            await asyncio.sleep(WAIT_SECONDS)
+
+    async def stop_worker(self, account: AccountId) -> None:
+        """Ends the account's worker and waits for its end."""
+        task = self._end(account)
+        if task is not None:
+            await asyncio.wait([task])
+
+
+def _differs(running: Account, stored: Account) -> bool:
+    """Whether the worker has to start again: anything but what it does not work by."""
+    if stored.revision == running.revision:
+        return False
+    ignored = ("revision", "update_time", "capabilities", "display_name", "labels", "sent_copy", "relay")
+    return any(
+        getattr(running, name) != getattr(stored, name) for name in Account.__slots__ if name not in ignored
+    )
