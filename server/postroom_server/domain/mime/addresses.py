@@ -27,11 +27,12 @@ _SPACE: Final = re.compile(r"\s+")
 class _Reader:
     """One address in the making; `words` are phrase or bare address, in order, with whether white space came before."""
 
-    __slots__ = ("addresses", "angle", "comments", "limit", "words")
+    __slots__ = ("addresses", "angle", "comments", "comments_close", "limit", "words")
 
     def __init__(self, limit: int) -> None:
         self.addresses: list[Address] = []
         self.limit = limit
+        self.comments_close = True
         self._clear()
 
     def _clear(self) -> None:
@@ -99,7 +100,7 @@ def parse_address_list(raw: bytes | str, limit: int = MAX_ADDRESSES) -> tuple[Ad
             at, spaced = at + 1, True
             continue
         at = _take(reader, text, at, spaced=spaced)
-        spaced = False
+        spaced = char in "()"
     reader.flush()
     return tuple(reader.addresses[:limit])
 
@@ -115,7 +116,10 @@ def _take(reader: _Reader, text: str, at: int, *, spaced: bool) -> int:
         reader.words.append((match[0] if in_address else word, spaced)) if word else None
         return match.end()
     if char == "(":
-        comment, end = _comment(text, at)
+        comment, end = _comment(text, at) if reader.comments_close else ("", 0)
+        if not end:
+            reader.comments_close = False
+            return at + 1
         reader.comments.append(comment)
         return end
     if char == "<":
@@ -148,7 +152,7 @@ def _take_angle(reader: _Reader, text: str, at: int) -> int:
 
 
 def _comment(text: str, at: int) -> tuple[str, int]:
-    """The comment that opens at `at` (RFC 5322 section 3.2.2) and where it ends; unclosed, it runs to the end."""
+    """The comment that opens at `at` (RFC 5322 section 3.2.2) and where it ends; 0 when it does not close."""
     depth, start = 0, at
     while at < len(text):
         char = text[at]
@@ -161,4 +165,4 @@ def _comment(text: str, at: int) -> tuple[str, int]:
             if not depth:
                 return _QUOTED_PAIR.sub(r"\1", text[start + 1 : at]), at + 1
         at += 1
-    return _QUOTED_PAIR.sub(r"\1", text[start + 1 :]), len(text)
+    return "", 0

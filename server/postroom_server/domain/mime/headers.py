@@ -21,6 +21,7 @@ MAX_HEADER_FIELD: Final = 64 * 1024
 """Bytes of one field that are read; the rest is left out."""
 MAX_MESSAGE_ID: Final = 998
 MAX_DATE: Final = 128
+MAX_ZONE_SECONDS: Final = 24 * 3600
 
 ENCODED_WORD: Final = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _ANGLE_ID: Final = re.compile(r"<([^<>]{1,998})>")
@@ -111,7 +112,7 @@ def split_headers(raw: bytes) -> list[tuple[str, bytes]]:
             value.append(line)
             continue
         if name:
-            fields.append((name, b"".join(value)[:MAX_HEADER_FIELD].strip()))
+            fields.append((name, b"".join(value).strip()[:MAX_HEADER_FIELD]))
             name = ""
         if not line or len(fields) == MAX_HEADER_FIELDS:
             break
@@ -120,7 +121,7 @@ def split_headers(raw: bytes) -> list[tuple[str, bytes]]:
             name = match[0][:-1].rstrip().decode("ascii").lower()
             value.append(line[match.end() :])
     if name:
-        fields.append((name, b"".join(value)[:MAX_HEADER_FIELD].strip()))
+        fields.append((name, b"".join(value).strip()[:MAX_HEADER_FIELD]))
     return fields
 
 
@@ -149,7 +150,7 @@ def parse_date(text: bytes | str) -> datetime | None:
     flat = header_text(text)[:MAX_DATE]
     try:
         fields = parsedate_tz(flat)
-        if fields is None:
+        if fields is None or abs(fields[9] or 0) >= MAX_ZONE_SECONDS:
             return None
         local = datetime(*fields[:6], tzinfo=UTC)
         return datetime.fromtimestamp(local.timestamp() - (fields[9] or 0), UTC)

@@ -22,7 +22,8 @@ MAX_EXTENSION: Final = 16
 
 _TYPE: Final = re.compile(r"\s*([!-.0-~]{1,127}/[!-.0-:<-~]{1,127})")
 _TOKEN: Final = re.compile(r"\s*([^\s;]*)")
-_PARAMETER: Final = re.compile(r"[\s;]*([^\s=;\"]{1,128})\s*=\s*")
+_SEPARATOR: Final = re.compile(r"[\s;]*")
+_PARAMETER: Final = re.compile(r"([^\s=;\"]{1,128})\s*=\s*")
 _QUOTED: Final = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"?', re.DOTALL)
 _PLAIN: Final = re.compile(r"[^;]*")
 _QUOTED_PAIR: Final = re.compile(r"\\([\"\\])")
@@ -37,12 +38,14 @@ def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
     value, at = (match[1].lower(), match.end()) if match else ("", 0)
     parameters: dict[str, str] = {}
     while at < len(text) and len(parameters) < MAX_PARAMETERS:
+        separator = _SEPARATOR.match(text, at)
+        assert separator is not None
+        at = separator.end()
         match = _PARAMETER.match(text, at)
         if match is None:
-            following = text.find(";", at + 1)
-            if following < 0:
+            at = text.find(";", at)
+            if at < 0:
                 break
-            at = following
             continue
         name, at = match[1].lower(), match.end()
         quoted = _QUOTED.match(text, at)

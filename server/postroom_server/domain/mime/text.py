@@ -99,9 +99,11 @@ def _known_codecs() -> frozenset[str]:
 
 def _is_text(name: str) -> bool:
     try:
-        b"".decode(name)
+        b"a".decode(name)
     except LookupError:
         return False
+    except UnicodeError:
+        return True
     return True
 
 
@@ -200,7 +202,8 @@ def _scrub(text: str) -> str:
 
 
 def _detected(raw: bytes) -> str:
-    for codec in ("utf_8", _detect(raw)):
+    guesses = (_detect(raw), "utf_8") if b"\x1b" in raw else ("utf_8", _detect(raw))
+    for codec in guesses:
         text = _strict(raw, codec)
         if text is not None:
             return text
