@@ -219,6 +219,21 @@ async def test_a_good_query_arrives(echo_node: EchoNode, gateway: Gateway):
     assert (request.page_token, request.email) == ("a+b", "a+b@x.example")
 
 
+async def test_a_field_that_is_named_otherwise_in_python_keeps_its_json_name_in_a_query(
+    echo_node: EchoNode, gateway: Gateway
+):
+    """`from` is a keyword there, so the contract calls the field `start_from` and its JSON `from`."""
+    reply = await gateway.raw(
+        "GET",
+        "/v1/accounts/-/changes:watch?from=EARLIEST&kinds=MESSAGE_ADDED&kinds=FLAGS_CHANGED&heartbeatInterval=5s&partition.index=1&partition.count=4",
+    )
+
+    request = echo_node.last.request
+    assert reply.status == 200, reply.body
+    assert (request.start_from, len(request.kinds), request.heartbeat_interval.seconds) == (2, 2, 5)
+    assert (request.partition.index, request.partition.count) == (1, 4)
+
+
 async def test_a_body_that_a_method_does_not_take_changes_nothing(echo_node: EchoNode, gateway: Gateway):
     reply = await gateway.raw("DELETE", "/v1/accounts/a", b'{"name": "accounts/b"}')
 
