@@ -6,9 +6,9 @@ It owns a short-lived memory of foreign leases and refuses to forward (`services
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
+from postroom_server.domain.ownership import Local, Remote
 from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import LeaseStore, Shard
 from postroom_server.errors import OwnerUnknown, StoreUnavailable
@@ -18,18 +18,6 @@ from postroom_server.workers.ownership import Ownership
 REMEMBER_SECONDS: Final = 1.0
 MAX_REMEMBERED: Final = 2_048
 PAUSE_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """This node runs the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """Another node runs it, at this gRPC address."""
-
-    address: str
 
 
 class Directory:
@@ -47,7 +35,7 @@ class Directory:
         now = asyncio.get_running_loop().time()
         remembered = self._remembered.get(shard)
         if remembered is not None and remembered[0] > now:
-            return Remote(remembered[1])
+            return Remote(address=remembered[1])
         lease = (await self._leases.owners([shard])).get(shard)
         if lease is None:
             await self._ownership.ensure(shard)
@@ -57,7 +45,7 @@ class Directory:
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered[shard] = now + REMEMBER_SECONDS, lease.address
-        return Remote(lease.address)
+        return Remote(address=lease.address)
 
     async def owner_within(self, account: AccountId, deadline: float) -> Local | Remote:
         """As `owner`, waiting while nobody runs the account. Raises OwnerUnknown at the deadline."""
