@@ -1,0 +1,42 @@
+"""Opening sandbox accounts: no credentials, no network, one store.
+
+It owns the making of accounts and senders and refuses other kinds' settings.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from postroom_server.backends.sandbox.account import SandboxAccount
+from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.reading import MessageParser
+from postroom_server.backends.sandbox.sender import SandboxSender
+from postroom_server.domain.accounts import Account
+from postroom_server.domain.ports import Call, Clock, CredentialSource, MailAccount, MailSender, SandboxStore
+
+DOMAIN: Final = "sandbox.invalid"
+"""Domain of the address that an account without one gets (RFC 2606 section 2)."""
+
+
+def address_of(account: Account) -> str:
+    """The address that reaches a sandbox account."""
+    return account.email or f"{account.id}@{DOMAIN}"
+
+
+class SandboxBackend:
+    """Opens sandbox accounts; see `ports.ProviderBackend`."""
+
+    def __init__(self, store: SandboxStore, parser: MessageParser, clock: Clock) -> None:
+        self._store, self._parser, self._clock = store, parser, clock
+
+    async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
+        """Makes the account's mailboxes if they are missing."""
+        await within(call, self._make(account))
+        return SandboxAccount(account.id, self._store, self._parser, self._clock)
+
+    async def _make(self, account: Account) -> None:
+        await self._store.open(account.id, address_of(account))
+
+    def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
+        """Sends to other sandbox accounts."""
+        return SandboxSender(self._store, self._clock)

@@ -1,0 +1,79 @@
+"""Showing stored bytes as messages: summary, content, streams.
+
+It owns the step from what a parser says to the domain's shapes and refuses to parse: hostile mail is read by the parser
+that is handed in, outside of the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from postroom_server.backends.sandbox.positions import mailbox_key, place_of
+from postroom_server.domain.flags import Flag
+from postroom_server.domain.keys import ItemKey
+from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Content, Summary
+from postroom_server.domain.mime import cut_utf8
+from postroom_server.domain.mime.message import ParsedMessage
+from postroom_server.domain.ports import SandboxRow
+
+__all__ = ["MessageParser", "ParsedMessage", "content", "stream", "summary"]
+
+
+class MessageParser(Protocol):
+    """Reads raw messages without ever raising for what they hold."""
+
+    async def parse(self, raw: bytes) -> ParsedMessage:
+        """What the bytes say; only headers when the rest cannot be read."""
+        ...
+
+
+def summary(parsed: ParsedMessage, key: ItemKey, row: SandboxRow) -> Summary:
+    """The message as a listing shows it."""
+    mailbox, _, _ = place_of(key)
+    return Summary(
+        key=key,
+        internet_message_id=parsed.internet_message_id,
+        in_reply_to=parsed.in_reply_to,
+        references=parsed.references,
+        subject=parsed.subject,
+        from_=parsed.from_,
+        sender=parsed.sender,
+        reply_to=parsed.reply_to,
+        to=parsed.to,
+        cc=parsed.cc,
+        bcc=parsed.bcc,
+        send_time=parsed.send_time,
+        receive_time=row.received,
+        size_bytes=row.size_bytes,
+        parts=parsed.attachments,
+        flags=frozenset(map(Flag, row.flags)),
+        mailboxes=(mailbox_key(mailbox),),
+    )
+
+
+def content(parsed: ParsedMessage, key: ItemKey, row: SandboxRow, text_budget: int) -> Content:
+    """The whole message; each text is cut to `text_budget` bytes of UTF-8."""
+    text, text_cut = _cut(parsed.text, text_budget)
+    html, html_cut = _cut(parsed.html, text_budget)
+    return Content(
+        summary=summary(parsed, key, row),
+        headers=parsed.headers,
+        text=text,
+        html=html,
+        truncated=parsed.truncated or text_cut or html_cut,
+    )
+
+
+def _cut(text: str | None, budget: int) -> tuple[str | None, bool]:
+    return (None, False) if text is None else cut_utf8(text, budget)
+
+
+def stream(content_type: str, raw: bytes) -> ByteStream:
+    """Bytes that are at hand, in chunks."""
+    return ByteStream(content_type=content_type, size_bytes=len(raw), exact=True, chunks=_chunks(raw))
+
+
+async def _chunks(raw: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(raw), CHUNK_BYTES):
+        yield raw[start : start + CHUNK_BYTES]
