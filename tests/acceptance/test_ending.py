@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 import stat
 import subprocess
 from typing import Any
@@ -27,7 +27,7 @@ async def test_sigterm_ends_everything_in_order_and_streams_with_an_end_frame(
     watchers = [await watch(rest, account, NDJSON), await watch(rest, "accounts/-", SSE)]
     processes = own_postroom.processes()
     assert len(processes) >= 4
-    took = own_postroom.stop()
+    took = await asyncio.to_thread(own_postroom.stop)
     assert took <= ENDS_WITHIN
     assert own_postroom.processes() == []
     for watcher in watchers:
@@ -58,7 +58,7 @@ async def test_started_again_on_its_folder_it_goes_on_where_it_was(
 
 def test_the_folder_keeps_its_secrets_to_its_owner(postroom: Up) -> None:
     for name in ("token", "key"):
-        assert stat.S_IMODE(os.stat(postroom.data / name).st_mode) == 0o600
+        assert stat.S_IMODE((postroom.data / name).stat().st_mode) == 0o600
 
 
 def test_up_json_tells_the_processes_that_run(postroom: Up) -> None:
