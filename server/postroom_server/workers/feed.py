@@ -103,7 +103,7 @@ class FeedReader:
                 yield EndFrame(cursor=reading.cursor, reason="STORE_UNAVAILABLE", retry_after=1.0)
             else:
                 yield EndFrame(
-                    cursor=reading.cursor, reason="SERVER_DRAINING", retry_after=DRAIN_RETRY_SECONDS
+                    cursor=reading.cursor, reason="DRAINING", retry_after=DRAIN_RETRY_SECONDS
                 )
 
     async def _follow(

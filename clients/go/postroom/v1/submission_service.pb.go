@@ -545,7 +545,8 @@ type ListSubmissionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The account.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Only submissions in one of these states. Empty means the outbox: every state that is not final.
+	// Only submissions in one of these states. Empty means all; the outbox is those that are not final: `SCHEDULED`,
+	// `QUEUED`, `SENDING`, `RETRYING` and `IN_DOUBT`.
 	States []Submission_State `protobuf:"varint,2,rep,packed,name=states,proto3,enum=postroom.v1.Submission_State" json:"states,omitempty"`
 	// The most submissions in one answer. 50 by default, at most 1,000; larger values are cut to that.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`

@@ -274,7 +274,8 @@ export type ListSubmissionsRequest = Message<"postroom.v1.ListSubmissionsRequest
   parent: string;
 
   /**
-   * Only submissions in one of these states. Empty means the outbox: every state that is not final.
+   * Only submissions in one of these states. Empty means all; the outbox is those that are not final: `SCHEDULED`,
+   * `QUEUED`, `SENDING`, `RETRYING` and `IN_DOUBT`.
    *
    * @generated from field: repeated postroom.v1.Submission.State states = 2;
    */
