@@ -6,9 +6,9 @@ It owns a short-lived memory of foreign leases and refuses to forward (`services
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
+from postroom_server.domain.ownership import Local, Remote
 from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import LeaseStore, Shard
 from postroom_server.errors import OwnerUnknown, StoreUnavailable
@@ -18,18 +18,6 @@ from postroom_server.workers.ownership import Ownership
 REMEMBER_SECONDS: Final = 1.0
 MAX_REMEMBERED: Final = 2_048
 PAUSE_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """This node runs the account."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """Another node runs it, at this gRPC address: `host:port` or `unix:/path`."""
-
-    address: str
 
 
 class Directory:
