@@ -37,7 +37,7 @@ class Filter:
         """Whether the account is one of them."""
         if self.states and status.state not in self.states:
             return False
-        if self.email and account.email.lower() != self.email.lower():
+        if self.email.lower() not in account.email.lower():
             return False
         return all(account.labels.get(key) == value for key, value in (self.labels or {}).items())
 
