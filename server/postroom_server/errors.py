@@ -28,7 +28,7 @@ class PostroomError(Exception):
 
     reason: ClassVar[str] = "INTERNAL"
 
-    def __init__(self, message: str = "", **metadata: str) -> None:
+    def __init__(self, message: str = "", /, **metadata: str) -> None:
         super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
         self.metadata: dict[str, str] = metadata
         self.retry_after: float | None = None

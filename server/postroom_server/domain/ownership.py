@@ -32,3 +32,7 @@ class Directory(Protocol):
         An answer may be old: the owner itself refuses a call for an account that it does not run.
         """
         ...
+
+    def forget(self, account: AccountId) -> None:
+        """The answer was wrong: look at the leases again."""
+        ...

@@ -18,7 +18,7 @@ SECRET_BYTES: Final = 32
 MAX_SECRET: Final = 200
 """Characters of a presented secret that are looked at."""
 MAX_TOKEN_ACCOUNTS: Final = 1_000
-MAX_DISPLAY_NAME: Final = 200
+MAX_DISPLAY_NAME: Final = 128
 
 _FORM = re.compile(r"[\x21-\x7e]{8,200}")
 

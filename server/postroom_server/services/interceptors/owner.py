@@ -149,9 +149,12 @@ class _Search:
         """Whether to look again after this refusal."""
         if self._hopped or not self._time_left() or not self._method.repeatable:
             return False
-        if isinstance(error, OwnerUnknown):
-            return True
-        return error.code is grpc.StatusCode.UNAVAILABLE and error.reason in AGAIN
+        again = isinstance(error, OwnerUnknown) or (
+            error.code is grpc.StatusCode.UNAVAILABLE and error.reason in AGAIN
+        )
+        if again:
+            self._directory.forget(self._account)
+        return again
 
     def _time_left(self) -> bool:
         return asyncio.get_running_loop().time() + self._pause < self._deadline
