@@ -104,7 +104,7 @@ $(GO): clients/go/go.mod clients/go/go.sum scripts/generate $(DEV)
 	@touch $@
 
 $(NODE): clients/ts/package.json clients/ts/package-lock.json
-	@if command -v npm >/dev/null; then cd clients/ts && npm ci --silent --no-audit --no-fund && touch node_modules/.stamp; \
+	@if command -v npm >/dev/null; then cd clients/ts && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.stamp; \
 	elif [ -n "$(CI)" ]; then echo "Node 20 is needed here: install nodejs and npm." >&2; exit 1; \
 	else echo "Node is not installed: the tests of the TypeScript client are skipped." >&2; fi
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Final
@@ -44,3 +45,9 @@ def test_every_link_into_the_repository_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
     inside = [one for one in links if not one.startswith(("http://", "https://"))]
     assert [one for one in inside if not (page.parent / one).exists()] == []
+
+
+def test_make_help_names_the_targets_that_people_use() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True)
+    listed = re.findall(r"^  make (\S+) +\S", done.stdout, re.MULTILINE)
+    assert {"help", "run", "test", "check", "gen", "bench", "fmt"} <= set(listed)
