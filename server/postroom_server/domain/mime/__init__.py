@@ -15,6 +15,14 @@ from postroom_server.domain.mime.headers import (
     printable,
     split_headers,
 )
+from postroom_server.domain.mime.message import (
+    ParsedMessage,
+    ParsedPart,
+    body_text,
+    parse_fields,
+    parse_message,
+    part_bytes,
+)
 from postroom_server.domain.mime.parameters import (
     clean_filename,
     decode_filename,
@@ -34,7 +42,10 @@ __all__ = [
     "MAX_HEADER_BLOCK",
     "MAX_HEADER_FIELD",
     "MAX_HEADER_FIELDS",
+    "ParsedMessage",
+    "ParsedPart",
     "TransferDecoder",
+    "body_text",
     "charset_codec",
     "clean_filename",
     "cut_utf8",
@@ -46,9 +57,12 @@ __all__ = [
     "parse_address_list",
     "parse_content_type",
     "parse_date",
+    "parse_fields",
     "parse_headers",
+    "parse_message",
     "parse_message_ids",
     "parse_parameters",
+    "part_bytes",
     "printable",
     "split_headers",
 ]
