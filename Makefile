@@ -80,7 +80,7 @@ generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
 
 .PHONY: envoy
 envoy: $(DEV) ## Envoy accepts the gateway's configuration
-	@$(BIN)/python -m postroom_server.app.commands check-config
+	@$(BIN)/postroom check-config
 
 .PHONY: yaml
 yaml: $(DEV) ## yamllint
