@@ -24,7 +24,7 @@ LINTED := $(wildcard server clients/python/src tests bench scripts examples)
 
 .PHONY: run
 run: $(RUN) ## Start Postroom on http://127.0.0.1:8080 with its data in ./.postroom (more options: ARGS="--nodes 2")
-	@exec $(BIN)/postroom up --dev --data "$${POSTROOM_DATA:-.postroom}" --port "$${POSTROOM_PORT:-8080}" $(ARGS)
+	@exec $(BIN)/postroom up --dev $(ARGS)
 
 .PHONY: test
 test: $(DEV) $(GO) $(NODE) debian ## Run every test, quick ones first (a part: TESTS=tests/unit, options of pytest: ARGS="-k feed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Final
@@ -51,3 +52,11 @@ def test_make_help_names_the_targets_that_people_use() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True)
     listed = re.findall(r"^  make (\S+) +\S", done.stdout, re.MULTILINE)
     assert {"help", "run", "test", "check", "gen", "bench", "fmt"} <= set(listed)
+
+
+def test_every_option_of_up_stands_in_the_reference_and_no_other() -> None:
+    program = Path(sys.executable).with_name("postroom")
+    help_text = subprocess.run([program, "up", "--help"], text=True, capture_output=True, check=True).stdout
+    table = CONFIGURATION.partition("## `postroom node`")[0]
+    shown = set(re.findall(r"^\| `(--[a-z-]+)", table, re.MULTILINE))
+    assert shown == set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help"}
