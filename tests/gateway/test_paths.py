@@ -9,15 +9,16 @@ import pytest
 import yaml
 from google.api import annotations_pb2
 from postroom_server.app.envoy import gateway_folder
+from postroom_server.services.contract import services
 
-from tests.fixtures.echo_node import EchoNode, contract_services
+from tests.fixtures.echo_node import EchoNode
 from tests.fixtures.envoy import Gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BINDINGS = [
     (method.full_name.removeprefix("postroom.v1."), rule.WhichOneof("pattern").upper(), getattr(rule, rule.WhichOneof("pattern")), rule.body)
-    for service in contract_services()
+    for service in services()
     for method in service.methods
     for rule in [method.GetOptions().Extensions[annotations_pb2.http]]
 ]  # fmt: skip
@@ -40,7 +41,7 @@ async def test_the_configuration_serves_every_service_of_the_contract(gateway: G
     served = yaml.safe_load((gateway_folder() / "envoy.yaml").read_text())["static_resources"]["listeners"][0]
     text = json.dumps(served)
 
-    assert [one.full_name for one in contract_services() if f'"{one.full_name}"' not in text] == []
+    assert [one.full_name for one in services() if f'"{one.full_name}"' not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,19 @@ def envoy_command(config: Path) -> list[str]:
         # Without it two gateways on one machine meet in shared memory.
         "--disable-hot-restart",
     ]
+
+
+def validate(folder: Path | None = None) -> None:
+    """Asks Envoy whether the committed configuration is sound, descriptor set and scripts included.
+
+    Raises:
+        GatewayUnusable: In Envoy's words.
+    """
+    folder = folder or gateway_folder()
+    command = [str(envoy_binary()), "--mode", "validate", "--log-level", "error", "-c", "gateway/envoy.yaml"]
+    done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise GatewayUnusable((done.stderr or done.stdout).strip())
 
 
 def render(options: GatewayOptions, folder: Path | None = None) -> str:

@@ -12,6 +12,7 @@ to know what the files mean to others.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -104,8 +105,19 @@ def prepare(data: Path) -> Places:
         sockets.mkdir(mode=0o700, exist_ok=True)
     places = Places(data=data, sockets=sockets)
     if not places.key.exists():
-        write_secret(places.key, secrets.token_bytes(KEY_BYTES))
+        write_new_key(places.key)
     return places
+
+
+def write_new_key(path: Path) -> None:
+    """Writes a key, 0600.
+
+    Raises:
+        OSError: Also when there is a file already: what its key sealed would be lost.
+    """
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, "there is a key already", str(path))
+    write_secret(path, secrets.token_bytes(KEY_BYTES))
 
 
 def _short_folder() -> Path:

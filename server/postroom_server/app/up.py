@@ -17,7 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from postroom_server.app import places as files
 from postroom_server.app.children import Child, Program
@@ -40,8 +40,6 @@ NODE_STOP = 3.0
 """Seconds that the nodes have to drain."""
 ENVOY_STOP = 0.5
 VALKEY_STOP = 1.2
-MAX_NODES = 128
-"""Nodes on one machine."""
 
 
 class Supervisor:
@@ -64,7 +62,7 @@ class Supervisor:
             **({"memory": options.memory} if options.memory else {}),
         )
         self._redis_url = options.redis_url or store.url
-        self._environment = {**os.environ, "POSTROOM_REDIS_URL": self._redis_url}
+        self._environment = {**os.environ, "POSTROOM_REDIS": self._redis_url}
         self._valkey = None if options.redis_url else self._valkey_child(store)
         self._nodes = [self._node_child(index) for index in range(1, options.nodes + 1)]
         self._envoy = self._envoy_child()
@@ -89,6 +87,7 @@ class Supervisor:
         Raises:
             ExceptionGroup: Of StartFailed, when a part does not come up.
         """
+        self._places.up.unlink(missing_ok=True)  # of a supervisor that was killed
         earlier = self._earlier_nonces()
         try:
             async with asyncio.TaskGroup() as group:
@@ -135,9 +134,7 @@ class Supervisor:
 
     def _node_child(self, index: int) -> Child:
         state = self._places.node_state(index)
-        spec = NodeSpec(
-            index=index, listen=self._address(index), key=self._places.key, state=state, dev=self._options.dev
-        )
+        spec = NodeSpec(index=index, listen=self._address(index), places=self._places, dev=self._options.dev)
 
         async def has_said_who_it_is(pid: int) -> None:
             while True:
@@ -198,7 +195,9 @@ class Supervisor:
                     await self._wait_for(child)
         except TimeoutError:
             raise StartFailed(self._late()) from None
-        except OSError as error:
+        except StartFailed:
+            raise
+        except Exception as error:
             raise StartFailed(f"the store cannot be used: {error}") from error
         self._is_ready = True
         self._publish()
@@ -281,8 +280,9 @@ def free_port(host: str, port: int) -> int:
 
 
 def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _show(url: str, places: Places) -> None:

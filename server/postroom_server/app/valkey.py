@@ -21,7 +21,7 @@ MAX_REPLY = 256
 """Bytes of a reply to PING that are read."""
 DEFAULT_MEMORY = "1gb"
 """What the store may hold; beyond it writes are refused, and nothing is ever evicted."""
-FSYNC = {"everysec": "everysec", "fsync": "always"}
+FSYNC = {"kill": "everysec", "fsync": "always"}
 """`POSTROOM_DURABILITY` to `appendfsync`."""
 
 
@@ -37,13 +37,13 @@ class ValkeyOptions:
         folder: Where its files lie.
         socket: Its unix socket.
         memory: Upper bound in Valkey's own units, such as `512mb`.
-        durability: `everysec` (a power cut may take the last second) or `fsync` (each write is on disk first).
+        durability: `kill` (a power cut may take the last second) or `fsync` (each write is on disk first).
     """
 
     folder: Path
     socket: Path
     memory: str = DEFAULT_MEMORY
-    durability: str = "everysec"
+    durability: str = "kill"
 
     @property
     def url(self) -> str:

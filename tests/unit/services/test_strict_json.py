@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from postroom.v1 import account_service_pb2, search_pb2, submission_service_pb2
 from postroom_server.errors import RequestInvalid
+from postroom_server.services.contract import services
 from postroom_server.services.strict_json import MAX_DEPTH, MAX_SHOWN_PATH, StrictJson
-
-from tests.fixtures.echo_node import contract_services
 
 CASES = 2_000
 REQUESTS = {
@@ -24,7 +23,7 @@ REQUESTS = {
     "/postroom.v1.AccountService/CreateAccount": account_service_pb2.CreateAccountRequest,
 }
 SUBMIT = next(iter(REQUESTS))
-STRICT = StrictJson(contract_services())
+STRICT = StrictJson(services())
 OURS_TO_REFUSE = ("no field named", "duplicate key", "multiple", "oneof", "null")
 """What of the other parser's complaints is about shape; values are the transcoder's to judge."""
 
@@ -204,14 +203,12 @@ def test_every_method_with_a_json_body_has_a_table():
     """And none other: an upload's body is no JSON."""
 
     def bodies() -> Iterator[str]:
-        for service in contract_services():
+        for service in services():
             for method in service.methods:
                 if method.GetOptions().Extensions[annotations_pb2.http].body not in {"", "content"}:
                     yield f"/{service.full_name}/{method.name}"
 
-    methods = [
-        f"/{service.full_name}/{method.name}" for service in contract_services() for method in service.methods
-    ]
+    methods = [f"/{service.full_name}/{method.name}" for service in services() for method in service.methods]
     assert [one for one in methods if STRICT.has_body(one)] == list(bodies())
 
 
