@@ -21,7 +21,7 @@ from postroom_server.domain.flags import SYSTEM_FLAGS, Flag
 from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId, by_scope, item_key
 from postroom_server.domain.mailboxes import MailboxRow, Role, RoleSource
 from postroom_server.domain.messages import ByteStream, Content, Summary
-from postroom_server.domain.mime.message import part_bytes
+from postroom_server.domain.mime import part_bytes
 from postroom_server.domain.ports import (
     PAGE_ROWS,
     Call,
@@ -40,6 +40,9 @@ from postroom_server.domain.search import SearchPage, SearchQuery
 from postroom_server.errors import AttachmentNotFound, MailboxNotFound, MessageNotFound, PageTokenInvalid
 from postroom_server.ids import AccountId
 
+NO_TEXT: Final = 0
+SEARCHED_TEXT: Final = 1024 * 1024
+"""Bytes of each text that a search looks through."""
 PUSH: Final = frozenset({"SANDBOX"})
 _PAGE: Final = struct.Struct(">II")
 """(epoch, UID of the last key) of a search's page."""
@@ -112,13 +115,13 @@ class SandboxAccount:
                 row = rows.get(uid)
                 raw = None if row is None else await within(call, self._raw(mailbox.number, uid))
                 if row is not None and raw is not None:
-                    parsed = await within(call, self._parse(raw))
+                    parsed = await within(call, self._parse(raw, NO_TEXT))
                     yield reading.summary(parsed, item_key(scope, epoch, uid), row)
 
     async def content(self, call: Call, key: ItemKey, *, text_budget: int) -> Content:
         """The whole message, its texts cut to the budget."""
         row, raw = await self._find(call, key)
-        return reading.content(await within(call, self._parse(raw)), key, row, text_budget)
+        return reading.content(await within(call, self._parse(raw, text_budget)), key, row)
 
     async def source(self, call: Call, key: ItemKey) -> ByteStream:
         """The bytes as they were stored."""
@@ -128,7 +131,7 @@ class SandboxAccount:
     async def part(self, call: Call, key: ItemKey, part_id: str) -> ByteStream:
         """One attachment, decoded."""
         _, raw = await self._find(call, key)
-        parsed = await within(call, self._parse(raw))
+        parsed = await within(call, self._parse(raw, NO_TEXT))
         part = next((one for one in parsed.parts if one.section == part_id), None)
         decoded = None if part is None else await within(call, self._decode(raw, part_id))
         if part is None or decoded is None:
@@ -164,9 +167,8 @@ class SandboxAccount:
         async def read() -> Content:
             if not kept:
                 _, raw = await self._find(call, key)
-                kept.append(
-                    reading.content(await within(call, self._parse(raw)), key, row, MAX_MESSAGE_BYTES)
-                )
+                parsed = await within(call, self._parse(raw, SEARCHED_TEXT))
+                kept.append(reading.content(parsed, key, row))
             return kept[0]
 
         return read
@@ -199,8 +201,8 @@ class SandboxAccount:
     async def _raw(self, mailbox: int, uid: int) -> bytes | None:
         return await self._store.raw(self._id, mailbox, uid)
 
-    async def _parse(self, raw: bytes) -> reading.ParsedMessage:
-        return await self._parser.parse(raw)
+    async def _parse(self, raw: bytes, text_budget: int) -> reading.ParsedMessage:
+        return await self._parser.parse(raw, text_budget=text_budget)
 
     async def _decode(self, raw: bytes, part_id: str) -> bytes | None:
         return await asyncio.to_thread(part_bytes, raw, part_id)

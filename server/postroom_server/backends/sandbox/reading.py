@@ -13,8 +13,7 @@ from postroom_server.backends.sandbox.positions import mailbox_key, place_of
 from postroom_server.domain.flags import Flag
 from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Content, Summary
-from postroom_server.domain.mime import cut_utf8
-from postroom_server.domain.mime.message import ParsedMessage
+from postroom_server.domain.mime import ParsedMessage
 from postroom_server.domain.ports import SandboxRow
 
 __all__ = ["MessageParser", "ParsedMessage", "content", "stream", "summary"]
@@ -23,8 +22,8 @@ __all__ = ["MessageParser", "ParsedMessage", "content", "stream", "summary"]
 class MessageParser(Protocol):
     """Reads raw messages without ever raising for what they hold."""
 
-    async def parse(self, raw: bytes) -> ParsedMessage:
-        """What the bytes say; only headers when the rest cannot be read."""
+    async def parse(self, raw: bytes, *, text_budget: int) -> ParsedMessage:
+        """What the bytes say, each text cut to the budget in bytes of UTF-8; only headers when nothing else can be read."""
         ...
 
 
@@ -52,21 +51,15 @@ def summary(parsed: ParsedMessage, key: ItemKey, row: SandboxRow) -> Summary:
     )
 
 
-def content(parsed: ParsedMessage, key: ItemKey, row: SandboxRow, text_budget: int) -> Content:
-    """The whole message; each text is cut to `text_budget` bytes of UTF-8."""
-    text, text_cut = _cut(parsed.text, text_budget)
-    html, html_cut = _cut(parsed.html, text_budget)
+def content(parsed: ParsedMessage, key: ItemKey, row: SandboxRow) -> Content:
+    """The whole message, with the texts as they were cut by the parser."""
     return Content(
         summary=summary(parsed, key, row),
         headers=parsed.headers,
-        text=text,
-        html=html,
-        truncated=parsed.truncated or text_cut or html_cut,
+        text=parsed.text,
+        html=parsed.html,
+        truncated=parsed.truncated,
     )
-
-
-def _cut(text: str | None, budget: int) -> tuple[str | None, bool]:
-    return (None, False) if text is None else cut_utf8(text, budget)
 
 
 def stream(content_type: str, raw: bytes) -> ByteStream:
