@@ -61,11 +61,15 @@ class Supervised:
         return {"gateway": up["gateway"]["pid"], "valkey": up["valkey"]["pid"], **nodes}
 
     def wait(self) -> Supervised:
-        wait_until(
-            lambda: (self.data / "up.json").exists() or self.process.poll() is not None, within=START_SECONDS
-        )
+        wait_until(lambda: self.process.poll() is not None or self._is_up(), within=START_SECONDS)
         assert self.process.poll() is None, self.log.read_text()
         return self
+
+    def _is_up(self) -> bool:
+        """Whether up.json is this supervisor's: one that was killed leaves its own."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.up["supervisor"]["pid"] == self.process.pid
+        return False
 
     def ended(self) -> str:
         """Waits for its own end and gives what it said."""
