@@ -15,7 +15,8 @@ It owns what can be said to a caller and refuses to know how it is said: the gRP
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class PostroomError(Exception):
@@ -350,6 +351,11 @@ class RecipientsRefused(ProviderError):
     """The provider refused every recipient."""
 
     reason = "RECIPIENTS_REFUSED"
+
+    def __init__(self, message: str = "", /, **metadata: str) -> None:
+        super().__init__(message, **metadata)
+        self.replies: Mapping[str, Any] = {}
+        """Address -> `ports.RecipientReply`, as the next hop gave them; empty: not known one by one."""
 
 
 class OutcomeUnknown(ProviderError):

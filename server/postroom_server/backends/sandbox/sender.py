@@ -24,6 +24,7 @@ from postroom_server.domain.ports import (
     SendTransaction,
 )
 from postroom_server.errors import (
+    AccountGone,
     DeadlineExceeded,
     MessageTooLarge,
     OutcomeUnknown,
@@ -57,7 +58,9 @@ class SandboxSender:
         known = {address: account for address, account in found.items() if account is not None}
         refused = {address: UNKNOWN_ADDRESS for address in found if address not in known}
         if not known:
-            raise RecipientsRefused(reply=f"{UNKNOWN_ADDRESS.code} {UNKNOWN_ADDRESS.text}")
+            nobody = RecipientsRefused(UNKNOWN_ADDRESS.text)
+            nobody.replies = refused
+            raise nobody
         yield _Transaction(self._store, self._clock, message.raw, known, refused)
 
     async def _find(self, addresses: tuple[str, ...]) -> dict[str, AccountId | None]:
@@ -101,13 +104,14 @@ class _Transaction:
         return {address: replies[account] for address, account in self._known.items()}
 
     async def _deliver_to(self, account: AccountId) -> RecipientReply:
-        for mailbox in await self._store.mailboxes(account):
-            if mailbox.role == Role.INBOX:
-                break
-        else:
-            return NO_INBOX
         try:
-            await self._store.append(account, mailbox.number, self._raw, frozenset(), self._clock.now())
+            for mailbox in await self._store.mailboxes(account):
+                if mailbox.role == Role.INBOX:
+                    now = self._clock.now()
+                    await self._store.append(account, mailbox.number, self._raw, frozenset(), now)
+                    return DELIVERED
         except ProviderFull:
             return FULL
-        return DELIVERED
+        except AccountGone:
+            return UNKNOWN_ADDRESS
+        return NO_INBOX
