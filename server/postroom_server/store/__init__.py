@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from typing import Self
 
-from postroom_server.domain.storage import Site
+from postroom_server.domain.shards import DEFAULT_SHARD_COUNT
+from postroom_server.domain.storage import Nonce, Site
 from postroom_server.store.accounts import Accounts
 from postroom_server.store.connection import Connection
 from postroom_server.store.feed import Feed
@@ -28,7 +29,7 @@ from postroom_server.store.site import Sites, StoreUnfit
 from postroom_server.store.snapshots import Snapshots
 from postroom_server.store.tokens import Tokens
 
-__all__ = ["DATA_VERSION", "CannotOpen", "Keyring", "Options", "Store", "StoreUnfit"]
+__all__ = ["DATA_VERSION", "CannotOpen", "Keyring", "Options", "Store", "StoreUnfit", "release"]
 
 
 class Store:
@@ -83,3 +84,20 @@ class Store:
         """Ends every connection; safe to call twice."""
         await self._hints.aclose()
         await self._connection.aclose()
+
+
+async def release(url: str, nonce: Nonce) -> int:
+    """Gives back what a dead process holds; the number of shards. Needs no key. Raises StoreUnavailable."""
+    connection = Connection(url, Options())
+    keys = Keys(DEFAULT_SHARD_COUNT)
+    hints = Hints(connection)
+    try:
+        leases = Leases(connection, keys, Options())
+        found = await leases.owners(await Feed(connection, keys, hints).occupied())
+        held = [shard for shard, lease in found.items() if lease.nonce == nonce]
+        await leases.release(held, nonce)
+        await leases.leave(nonce)
+        return len(held)
+    finally:
+        await hints.aclose()
+        await connection.aclose()

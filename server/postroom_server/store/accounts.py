@@ -160,9 +160,10 @@ class Accounts:
             ]
             for shard, ids in zip(list(frontier), await self._connection.batch(commands), strict=True):
                 found += [one.decode() for one in ids]
-                frontier[shard] = found[-1]
                 if len(ids) < share:
                     del frontier[shard]
+                else:
+                    frontier[shard] = found[-1]
             found.sort()
             if len(found) >= limit:
                 cut = found[limit - 1]

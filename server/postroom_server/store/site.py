@@ -64,6 +64,6 @@ class Sites:
         if not options.allow_volatile and not persistence.get("aof_enabled"):
             raise StoreUnfit("appendonly is off; without it a restart loses accounts and accepted mail")
         if options.require_fsync:
-            config = await self._connection.do("CONFIG", "GET", "appendfsync")
-            if config.get(b"appendfsync", config.get("appendfsync")) not in {b"always", "always"}:
+            _, value = await self._connection.do("CONFIG", "GET", "appendfsync")
+            if value != b"always":
                 raise StoreUnfit("appendfsync is not `always`, which this durability demands")
