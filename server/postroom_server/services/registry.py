@@ -109,4 +109,12 @@ def _later(method: MethodDescriptor) -> Any:
             raise NotImplementedYet(method=name)
         yield b""
 
+    async def refuse_upload(requests: AsyncIterator[Any], _context: Context) -> NoReturn:
+        # The first piece names the account, which is checked when it is read.
+        async for _ in requests:
+            break
+        raise NotImplementedYet(method=name)
+
+    if method.client_streaming:
+        return refuse_upload
     return refuse_stream if method.server_streaming else refuse

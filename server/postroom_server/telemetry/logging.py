@@ -25,8 +25,8 @@ MAX_FRAMES = 30
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry `logger: name`; it may be made before `configure_logging`."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    """A logger whose lines carry `part: name`; it may be made before `configure_logging`."""
+    logger: FilteringBoundLogger = structlog.get_logger(part=name)
     return logger
 
 
