@@ -105,21 +105,29 @@ class Child:
         waits = delays()
         while not self._stopping.is_set():
             began = clock()
-            pid, code = await self._live()
-            if self._stopping.is_set():
-                return
-            self.deaths += 1
-            _say(f"{self.name} ended ({_how(code)}), process {pid}; starting it again")
             try:
-                async with asyncio.timeout(AFTER_DEATH_TIMEOUT):
-                    await self._program.after_death(pid)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the program has to come back
-                _say(f"{self.name}: clean-up after its end failed: {error!r}")
+                pid, code = await self._live()
+            except OSError as error:
+                self.deaths += 1
+                say(f"{self.name} cannot be started: {error}")
+            else:
+                if self._stopping.is_set():
+                    return
+                self.deaths += 1
+                say(f"{self.name} ended ({_how(code)}), process {pid}; starting it again")
+                await self._clean_up(pid)
             if clock() - began >= HEALTHY_AFTER:
                 waits = delays()
             with suppress(TimeoutError):
                 async with asyncio.timeout(next(waits)):
                     await self._stopping.wait()
+
+    async def _clean_up(self, pid: int) -> None:
+        try:
+            async with asyncio.timeout(AFTER_DEATH_TIMEOUT):
+                await self._program.after_death(pid)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the program has to come back
+            say(f"{self.name}: clean-up after its end failed: {error!r}")
 
     async def _live(self) -> tuple[int, int]:
         """One process from start to end: its id and return code."""
@@ -161,7 +169,7 @@ class Child:
             async with asyncio.timeout(within):
                 await process.wait()
         except TimeoutError:
-            _say(f"{self.name} did not stop within {within:g} s; killed")
+            say(f"{self.name} did not stop within {within:g} s; killed")
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -201,5 +209,7 @@ def _how(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit {code}"
 
 
-def _say(text: str) -> None:
-    print(f"postroom: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the supervisor talks to its terminal
+def say(text: str) -> None:
+    """Tells the terminal, if there still is one."""
+    with suppress(OSError):
+        print(f"postroom: {text}", file=sys.stderr, flush=True)  # noqa: T201 - people read it

@@ -20,7 +20,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from postroom_server.app import places as files
-from postroom_server.app.children import Child, Program
+from postroom_server.app.children import Child, Program, say
 from postroom_server.app.envoy import GatewayOptions, GatewayUnusable, envoy_command, render
 from postroom_server.app.parts import NodeSpec, Parts, StartFailed, UpOptions
 from postroom_server.app.places import FolderInUse, Places
@@ -36,6 +36,8 @@ PROBE_TIMEOUT = 1.0
 """Seconds that one health probe may take."""
 MAX_PROBE_REPLY = 1024
 """Bytes of the answer to a health probe that are read."""
+RELEASE_INTERVAL = 0.25
+"""Seconds between two tries to release a dead node's leases."""
 NODE_STOP = 3.0
 """Seconds that the nodes have to drain."""
 ENVOY_STOP = 0.5
@@ -145,9 +147,18 @@ class Supervisor:
         async def release(pid: int) -> None:
             said = files.read_state(state)
             if said.get("pid") == pid and said.get("nonce"):
-                await self._parts.release(self._redis_url, str(said["nonce"]))
+                await self._release(str(said["nonce"]))
 
         return self._child(f"node-{index}", self._parts.node_command(spec), has_said_who_it_is, release)
+
+    async def _release(self, nonce: str) -> None:
+        """Releases a dead node's leases; the store may have died with it and be on its way back."""
+        while True:
+            try:
+                return await self._parts.release(self._redis_url, nonce)
+            except Exception as error:  # noqa: BLE001 - the caller's time-out ends this, and the leases run out
+                say(f"the leases of a dead node are not released yet: {error}")
+            await asyncio.sleep(RELEASE_INTERVAL)
 
     def _envoy_child(self) -> Child:
         admin = self._places.socket("envoy-admin")
@@ -240,7 +251,10 @@ class Supervisor:
                 "address": _without_password(self._redis_url),
             },
         }
-        files.write_json(self._places.up, content)
+        try:
+            files.write_json(self._places.up, content)
+        except OSError as error:
+            say(f"{self._places.up} cannot be written: {error}")
 
 
 async def _nothing(_pid: int) -> None:
@@ -298,8 +312,11 @@ def _show(url: str, places: Places) -> None:
     print(f"╭{'─' * (width + 2)}╮\n{body}\n╰{'─' * (width + 2)}╯", flush=True)  # noqa: T201 - for people
 
 
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 async def up(options: UpOptions, parts: Parts | None = None) -> None:
-    """Runs Postroom on one machine until SIGTERM or SIGINT.
+    """Runs Postroom on one machine until SIGTERM, SIGINT or SIGHUP.
 
     Raises:
         StartFailed: It did not come up; nothing is left running.
@@ -320,12 +337,12 @@ async def _run_locked(options: UpOptions, parts: Parts) -> None:
     options = replace(options, port=free_port(options.host, options.port))
     supervisor = Supervisor(options, files.prepare(options.data), parts)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDS:
         loop.add_signal_handler(number, supervisor.stop)
     try:
         await supervisor.run()
     except* StartFailed as failed:
         raise StartFailed(str(failed.exceptions[0])) from None
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDS:
             loop.remove_signal_handler(number)

@@ -38,6 +38,8 @@ ORIGINAL_PATH = "x-envoy-original-path"
 """Metadata of a call that came over REST: the path and query as the caller sent them."""
 JSON_BODY = "x-postroom-json-bin"
 """Metadata of a REST call with a JSON body: the body as it came, empty for none."""
+MAX_METADATA_BYTES = 12 * 1024 * 1024
+"""What a server with these interceptors has to let through as metadata: a JSON body of 8 MiB in base64."""
 MAX_SHOWN_KEY = 100
 """Characters of a caller's query key that an error repeats."""
 
