@@ -39,11 +39,9 @@ class Writer:
         self._store, self._account = store, account
 
     async def modify(self, call: Call, keys: Sequence[ItemKey], edit: ItemEdit) -> AsyncIterator[ItemResult]:
-        """One result per key, mailbox by mailbox. A message here is in exactly one mailbox."""
+        """One result per key, mailbox by mailbox. Raises MembershipSingle for an edit of mailboxes."""
         if edit.add_mailboxes or edit.remove_mailboxes:
-            for key in keys:
-                yield ItemResult(key=key, outcome=Outcome.REFUSED, error=MembershipSingle())
-            return
+            raise MembershipSingle
         begun = False
         for (scope, epoch), uids in by_scope(keys).items():
             try:
