@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import Any
 import psutil
 import pytest
 import redis
+import trustme
 from postroom_server.app.places import MAX_SOCKET_PATH
 from postroom_server.app.valkey import ValkeyOptions, valkey_command
 
@@ -295,3 +297,29 @@ def test_an_own_envoy_is_used(start, folder):
     server = start(POSTROOM_ENVOY=str(own)).wait()
 
     assert psutil.Process(server.pids()["gateway"]).exe() == str(own)
+
+
+def test_the_gateway_speaks_tls_when_it_is_asked_to(start, folder):
+    authority = trustme.CA()
+    pair = authority.issue_cert("localhost")
+    pair.private_key_pem.write_to_path(str(folder / "key.pem"))
+    pair.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    server = start(STAND_IN_TLS=str(folder)).wait()
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    trusted.set_alpn_protocols(["h2", "http/1.1"])
+
+    assert server.up["gateway"]["url"] == f"https://127.0.0.1:{server.port}"
+    with (
+        socket.create_connection(("127.0.0.1", server.port)) as plain,
+        trusted.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        assert tls.selected_alpn_protocol() == "h2"
+        assert tls.version() == "TLSv1.3"
+
+
+def test_a_certificate_that_cannot_be_read_is_refused(start, folder):
+    said = start(STAND_IN_TLS=str(folder / "nowhere")).ended()
+
+    assert "cert.pem cannot be read" in said
+    assert "Traceback" not in said

@@ -25,6 +25,10 @@ DEAF = os.environ.get("STAND_IN_DEAF")
 """Set: the node does not end on SIGTERM."""
 
 
+TLS = os.environ.get("STAND_IN_TLS")
+"""Folder of cert.pem and key.pem for the gateway."""
+
+
 def node_command(spec: NodeSpec) -> list[str]:
     state = spec.places.node_state(spec.index)
     return [sys.executable, "-m", "tests.integration.up_runner", "node", spec.listen, str(state)]
@@ -60,6 +64,7 @@ async def supervise(data: Path, port: int, nodes: int) -> None:
         nodes=nodes,
         redis_url=os.environ.get("POSTROOM_REDIS_URL") or None,
         memory="64mb",
+        tls=(Path(TLS) / "cert.pem", Path(TLS) / "key.pem") if TLS else None,
     )
     await up(options, Parts(node_command=node_command, release=release, ensure_token=ensure_token))
 

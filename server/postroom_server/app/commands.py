@@ -41,8 +41,17 @@ def up(arguments: Sequence[str]) -> int:
         "what the store may hold, such as 512mb; it never forgets to make room",
     )
     twin("--cors-origin", "POSTROOM_CORS_ORIGINS", "", "origins whose browsers may call, separated by commas")
+    twin(
+        "--tls-cert",
+        "POSTROOM_TLS_CERT",
+        "",
+        "certificate chain of the gateway (PEM); without it there is no TLS",
+    )
+    twin("--tls-key", "POSTROOM_TLS_KEY", "", "its private key (PEM)")
     parser.add_argument("--dev", action="store_true", default=None, help="allow mail servers on this machine")
     given = parser.parse_args(arguments)
+    if bool(given.tls_cert) != bool(given.tls_key):
+        parser.error("--tls-cert and --tls-key go together")
     options = UpOptions(
         data=given.data,
         host=given.host,
@@ -52,6 +61,7 @@ def up(arguments: Sequence[str]) -> int:
         dev=bool(given.dev),
         durability=os.environ.get("POSTROOM_DURABILITY") or "kill",
         redis_url=os.environ.get("POSTROOM_REDIS_URL") or None,
+        tls=(Path(given.tls_cert), Path(given.tls_key)) if given.tls_cert else None,
         cors_origins=tuple(one.strip() for one in given.cors_origin.split(",") if one.strip()),
     )
     from postroom_server.app.up import up as run  # noqa: PLC0415 - see the module's docstring

@@ -1,7 +1,7 @@
 """Envoy's configuration and command line for one run.
 
 It owns how `gateway/envoy.yaml` becomes the file that Envoy reads: addresses, file paths and CORS origins are replaced,
-nothing else. It refuses to hold a second copy of anything in that file, and to start processes (`children.py` does).
+`gateway/tls.yaml` is added where TLS is asked for, nothing else. It refuses to hold a second copy of anything in that file, and to start processes (`children.py` does).
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class GatewayOptions:
     nodes: tuple[str, ...]
     cors_origins: tuple[str, ...] = ()
     """Exact origins such as `https://app.example.com`, or `*`; empty keeps those of the file (this machine's)."""
+    tls: tuple[Path, Path] | None = None
+    """Certificate chain and private key, PEM; None serves without TLS."""
 
 
 def gateway_folder() -> Path:
@@ -107,18 +109,32 @@ def render(options: GatewayOptions, folder: Path | None = None) -> str:
     try:
         config["admin"]["address"] = _address(options.admin)
         resources = config["static_resources"]
-        resources["listeners"][0]["address"] = _address(options.listen)
+        (listener,) = resources["listeners"]
+        listener["address"] = _address(options.listen)
+        if options.tls:
+            listener["filter_chains"][0]["transport_socket"] = _tls(folder, *options.tls)
         (locality,) = resources["clusters"][0]["load_assignment"]["endpoints"]
         locality["lb_endpoints"] = [{"endpoint": {"address": _address(node)}} for node in options.nodes]
         for table in _tables(config):
             _locate(table, folder)
             if options.cors_origins and "allow_origin_string_match" in table:
                 table["allow_origin_string_match"] = [_origin(one) for one in options.cors_origins]
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise GatewayUnusable(
             f"{folder / 'envoy.yaml'} has lost a part that is rendered: {error!r}"
         ) from error
     return json.dumps(config)
+
+
+def _tls(folder: Path, certificate: Path, key: Path) -> dict[str, Any]:
+    for path in (certificate, key):
+        if not os.access(path, os.R_OK):
+            raise GatewayUnusable(f"{path} cannot be read")
+    socket: dict[str, Any] = yaml.safe_load((folder / "tls.yaml").read_text())
+    (pair,) = socket["typed_config"]["common_tls_context"]["tls_certificates"]
+    pair["certificate_chain"]["filename"] = str(certificate.absolute())
+    pair["private_key"]["filename"] = str(key.absolute())
+    return socket
 
 
 def _tables(node: object) -> Iterator[dict[str, Any]]:
@@ -133,10 +149,10 @@ def _tables(node: object) -> Iterator[dict[str, Any]]:
 
 
 def _locate(table: dict[str, Any], folder: Path) -> None:
-    """Makes the file paths of `table` absolute; an absolute path stays."""
+    """Makes the file paths of `table` absolute."""
     for key in ("proto_descriptor", "filename"):
         if key in table:
-            table[key] = str(folder.parent / table[key])
+            table[key] = str(folder.parent / table[key])  # an absolute path stays
 
 
 def _address(text: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class UpOptions:
         memory: What the store may hold, in Valkey's units; empty is its default.
         durability: What an accepted submission survives: `kill` or `fsync`.
         redis_url: A store that somebody else operates; None starts Valkey in the data folder.
+        tls: Certificate chain and private key of the gateway, PEM; None serves without TLS.
         cors_origins: Origins whose browsers may call; empty means those of this machine.
     """
 
@@ -40,9 +41,10 @@ class UpOptions:
     durability: str = "kill"
     redis_url: str | None = None
     cors_origins: tuple[str, ...] = ()
+    tls: tuple[Path, Path] | None = None
 
 
-NODE_DRAIN = 2.5
+NODE_DRAIN = 2.0
 """Seconds that calls of a node may go on after SIGTERM: the whole of `postroom up` ends within five."""
 
 

@@ -14,6 +14,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -38,10 +39,10 @@ MAX_PROBE_REPLY = 1024
 """Bytes of the answer to a health probe that are read."""
 RELEASE_INTERVAL = 0.25
 """Seconds between two tries to release a dead node's leases."""
-NODE_STOP = 3.0
+NODE_STOP = 3.3
 """Seconds that the nodes have to drain."""
 ENVOY_STOP = 0.5
-VALKEY_STOP = 1.2
+VALKEY_STOP = 1.0
 
 
 class Supervisor:
@@ -77,7 +78,7 @@ class Supervisor:
         """Where callers reach the gateway."""
         host = self._options.host
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        return f"http://{shown}:{self._options.port}"
+        return f"{'https' if self._options.tls else 'http'}://{shown}:{self._options.port}"
 
     def stop(self) -> None:
         """Begins the end; `run` returns when it is done."""
@@ -140,7 +141,8 @@ class Supervisor:
 
         async def has_said_who_it_is(pid: int) -> None:
             while True:
-                if files.read_state(state).get("pid") == pid:
+                said = files.read_state(state)
+                if said.get("pid") == pid and said.get("admin"):
                     return
                 await asyncio.sleep(POLL_INTERVAL)
 
@@ -168,14 +170,14 @@ class Supervisor:
                 admin=f"unix://{admin}",
                 nodes=tuple(self._address(index) for index in range(1, self._options.nodes + 1)),
                 cors_origins=self._options.cors_origins,
+                tls=self._options.tls,
             )
         )
         files.write_secret(self._places.envoy, config.encode())
 
         async def serves(_pid: int) -> None:
-            target = urlsplit(self.url)
             while True:
-                if await _is_healthy(target.hostname or "", target.port or 0):
+                if await _is_healthy(self.url):
                     return
                 await asyncio.sleep(POLL_INTERVAL)
 
@@ -261,11 +263,15 @@ async def _nothing(_pid: int) -> None:
     """What most parts need after a death."""
 
 
-async def _is_healthy(host: str, port: int) -> bool:
-    writer = None
+async def _is_healthy(url: str) -> bool:
+    """Whether the gateway answers and has a node; its certificate is for callers to check, by their name for it."""
+    target, writer, tls = urlsplit(url), None, None
+    if target.scheme == "https":
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     try:
         async with asyncio.timeout(PROBE_TIMEOUT):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(target.hostname, target.port, ssl=tls)
             writer.write(b"GET /healthz HTTP/1.1\r\nhost: postroom\r\nconnection: close\r\n\r\n")
             return (await reader.read(MAX_PROBE_REPLY)).startswith(b"HTTP/1.1 200")
     except (OSError, TimeoutError):

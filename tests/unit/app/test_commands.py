@@ -74,6 +74,14 @@ def test_up_takes_its_options_from_the_environment_too(asked, monkeypatch):
     assert asked[0].redis_url == "redis://x"
 
 
+def test_a_certificate_needs_its_key(asked):
+    with pytest.raises(SystemExit):
+        commands.up(["--tls-cert", "c.pem"])
+    commands.up(["--tls-cert", "c.pem", "--tls-key", "k.pem"])
+
+    assert [one and [str(path) for path in one] for one in (asked[0].tls,)] == [["c.pem", "k.pem"]]
+
+
 def test_auto_is_a_node_per_core(asked, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 7)
     commands.up(["--nodes", "auto"])
