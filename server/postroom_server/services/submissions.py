@@ -38,13 +38,13 @@ class SubmissionServicer(SubmissionServiceServicer):
 
     def __init__(
         self,
-        submissions: Submissions,
         accounts: Accounts,
+        submissions: Submissions,
         pager: Pager,
         fingerprints: Fingerprints,
         clock: Clock,
     ) -> None:
-        self._submissions, self._accounts, self._pager = submissions, accounts, pager
+        self._accounts, self._submissions, self._pager = accounts, submissions, pager
         self._fingerprints, self._clock = fingerprints, clock
 
     async def SubmitMessage(

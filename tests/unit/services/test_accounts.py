@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
-
 from postroom.v1 import account_care_pb2, account_pb2, server_service_pb2, token_pb2, token_service_pb2
 from postroom.v1 import account_service_pb2 as pb
+
 from tests.fixtures.serving import ServedNode, bearer
 from tests.unit.services.test_chain import call, refused
 

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
-
 from postroom.v1 import composed_message_pb2, message_pb2
 from postroom.v1 import submission_pb2 as sub
 from postroom.v1 import submission_service_pb2 as pb
+
 from tests.fixtures.serving import RealClock, ServedNode, bearer
 from tests.unit.services.test_chain import an_account, call, refused
 
