@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import tracemalloc
 
 import pytest
-
 from postroom_server.backends.imap.wire import splitter as framing
 from postroom_server.backends.imap.wire.faults import LimitExceeded, Malformed, WireFault
 from postroom_server.backends.imap.wire.responses import read_response
@@ -41,10 +41,8 @@ def consume(data: bytes) -> int:
     def take(parts):
         nonlocal seen
         seen += 1
-        try:
+        with contextlib.suppress(Malformed):
             read_response(parts)
-        except Malformed:
-            pass
 
     splitter = Splitter(take)
     try:
@@ -129,10 +127,8 @@ def test_tokenising_takes_linear_time(unit):
         best = 9.0
         for _ in range(3):
             started = time.process_time()
-            try:
+            with contextlib.suppress(WireFault):
                 read([text])
-            except WireFault:
-                pass
             best = min(best, time.process_time() - started)
         return best
 
@@ -141,15 +137,16 @@ def test_tokenising_takes_linear_time(unit):
 
 
 def test_a_line_without_an_end_is_refused():
-    splitter = Splitter(lambda parts: None)
+    splitter = Splitter(list)
+    for _ in range(framing.MAX_LINE_BYTES // CHUNK):
+        splitter.feed(b"a" * CHUNK)
     with pytest.raises(LimitExceeded):
-        for _ in range(framing.MAX_LINE_BYTES // CHUNK + 2):
-            splitter.feed(b"a" * CHUNK)
+        splitter.feed(b"a")
 
 
 @pytest.mark.parametrize("size", [b"4294967295", b"4294967296", b"99999999999", b"9" * 5_000, b"1048577"])
 def test_a_literal_that_nobody_asked_for_is_refused(size):
-    splitter = Splitter(lambda parts: None)
+    splitter = Splitter(list)
     try:
         splitter.feed(b"* 1 FETCH (BODY[] {" + size + b"}\r\n")
         splitter.feed(b"x" * CHUNK)
@@ -200,13 +197,13 @@ def test_a_sink_takes_a_large_literal_as_it_comes(step):
 def test_an_empty_literal_closes_its_sink():
     sink = Collector()
     responses: list[list[bytes]] = []
-    splitter = Splitter(lambda parts: responses.append(list(parts)), lambda text, size: sink)
+    splitter = Splitter(lambda parts: responses.append(list(parts)), lambda *_: sink)
     splitter.feed(b"* 1 FETCH (BODY[] {0}\r\n UID 7)\r\n")
     assert (sink.closed, len(responses)) == (True, 1)
 
 
 def test_idle_tells_bytes_behind_a_response():
-    splitter = Splitter(lambda parts: None)
+    splitter = Splitter(list)
     splitter.feed(b"a OK begin TLS\r\n")
     assert splitter.idle
     splitter.feed(b"* OK inj")

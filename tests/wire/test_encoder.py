@@ -10,8 +10,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyroaring import BitMap
-
 from postroom_server.backends.imap.wire.encoder import (
     Argument,
     Atom,
@@ -28,6 +26,7 @@ from postroom_server.backends.imap.wire.encoder import (
 from postroom_server.backends.imap.wire.faults import LimitExceeded, Malformed, NotEncodable
 from postroom_server.backends.imap.wire.sequences import MAX_UID, read_ordered, read_set, write_sets
 from postroom_server.backends.imap.wire.utf7 import decode_utf7, encode_utf7
+from pyroaring import BitMap
 
 ATOM = re.compile(rb'[^\x00-\x1f\x7f-\xff(){ %*"\\]+')
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-
 from postroom_server.backends.imap.wire.faults import Malformed
 from postroom_server.backends.imap.wire.fetch import Fetch, read_date
 from postroom_server.backends.imap.wire.structure import Address, BodyPart
+
 from tests.wire.transcripts import only
 
 

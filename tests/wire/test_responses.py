@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pyroaring import BitMap
-
 from postroom_server.backends.imap.wire.data import (
     Capability,
     Enabled,
@@ -29,6 +27,8 @@ from postroom_server.backends.imap.wire.responses import (
     capabilities_of,
     permanent_flags_of,
 )
+from pyroaring import BitMap
+
 from tests.wire.transcripts import only, responses
 
 

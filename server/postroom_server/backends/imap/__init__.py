@@ -1,1 +1,5 @@
-"""IMAP accounts: connections, pool, watch and reading, behind the port MailAccount."""
+"""IMAP accounts: `ImapBackend` opens them; everything else is inside."""
+
+from postroom_server.backends.imap.backend import ImapBackend
+
+__all__ = ["ImapBackend"]

@@ -276,6 +276,13 @@ class Connection(BaseClient):
         if exchange in self.protocol.flying:
             self.drop(ProviderUnreachable("an abandoned command did not end", stage="timeout"))
 
+    async def drained(self) -> None:
+        """Wait until nothing is in flight any more, or it has failed."""
+        while self.protocol.flying and not self.failed:
+            with contextlib.suppress(PostroomError):
+                await asyncio.shield(self.protocol.flying[0].done)
+            await asyncio.sleep(0)
+
     def write_line(self, line: bytes) -> None:
         """Write a bare line within a command that is in flight: DONE of IDLE."""
         if not self.failed and self.protocol.transport is not None:

@@ -95,7 +95,7 @@ async def login_with_token(
     if "AUTH=OAUTHBEARER" in capabilities:
         name = user.replace("=", "=3D").replace(",", "=2C")
         text = f"n,a={name},\1host={connection.host}\1port={connection.port}\1auth=Bearer {token}\1\1"
-        await _authenticate(
+        return await _authenticate(
             connection, capabilities, "OAUTHBEARER", text.encode(), b"AQ==", deadline=deadline
         )
     if "AUTH=XOAUTH2" in capabilities:

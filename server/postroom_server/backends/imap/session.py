@@ -160,8 +160,12 @@ class Session:
         since: tuple[int, int] | None = None,
         collect: Collect | None = None,
         fresh: bool = False,
+        examine: bool = False,
     ) -> Selected:
-        """Select a mailbox, or keep it selected.
+        """Select a mailbox, or keep it selected; then a NOOP goes ahead of the caller's next command.
+
+        Without it a server answers from what the session saw last: new messages would be missing, others there that are
+        gone (RFC 9051 section 7.5).
 
         Args:
             name: As the server spells it.
@@ -169,11 +173,13 @@ class Session:
             since: (UIDVALIDITY, modification sequence) to resynchronise from, with QRESYNC on.
             collect: Is offered what the mailbox's numbers do not take: the changes since then.
             fresh: Select again even if it is selected, to read its numbers anew.
+            examine: Only look: nothing in it can be changed on this session.
 
         Raises:
             MailboxNotFound: There is none, or it cannot be selected.
         """
         if self.selected is not None and self.selected.name == name and not fresh and since is None:
+            await self.connection.send("NOOP", deadline=deadline)
             return self.selected
         arguments: list[Argument] = [Mailbox(name)]
         if since is not None:
@@ -184,7 +190,7 @@ class Session:
         self.selected = None
         try:
             status = await self.connection.run(
-                "SELECT",
+                "EXAMINE" if examine else "SELECT",
                 *arguments,
                 deadline=deadline,
                 collect=lambda response: (
