@@ -152,7 +152,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
 
     def worker(account: Account) -> AccountWorker:
         shard = shard_of(account.id, count)
-        ledger = Ledger(account.id, store.snapshots, nonce, lambda: ownership.valid(shard))
+        ledger = Ledger(account.id, store.snapshots, nonce, lambda: ownership.valid(shard), metrics)
         tools = AccountTools(
             backend=backends[account.kind],
             credentials=StoredCredentials(account, store.accounts),
@@ -187,7 +187,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
         ownership=ownership,
         supervisor=supervisor,
         tailer=tailer,
-        outbox=Outbox(store.outbox, ownership, supervisor, clock, count),
+        outbox=Outbox(store.outbox, ownership, supervisor, clock, metrics),
         directory=Directory(ownership, store.leases, count),
         authenticator=authenticator,
         registry=registry,

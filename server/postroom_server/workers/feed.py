@@ -102,9 +102,7 @@ class FeedReader:
             except StoreUnavailable:
                 yield EndFrame(cursor=reading.cursor, reason="STORE_UNAVAILABLE", retry_after=1.0)
             else:
-                yield EndFrame(
-                    cursor=reading.cursor, reason="DRAINING", retry_after=DRAIN_RETRY_SECONDS
-                )
+                yield EndFrame(cursor=reading.cursor, reason="DRAINING", retry_after=DRAIN_RETRY_SECONDS)
 
     async def _follow(
         self, reading: Reading, interest: Interest, options: WatchOptions

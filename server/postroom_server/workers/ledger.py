@@ -20,6 +20,7 @@ from postroom_server.domain.storage import AccountHead, Chunk, Commit, Nonce, Po
 from postroom_server.domain.sync import Marks
 from postroom_server.errors import AccountGone, Conflict, Fenced, StoreFull, StoreUnavailable
 from postroom_server.ids import AccountId
+from postroom_server.telemetry.metrics import Metrics
 
 MAX_RACES: Final = 50
 """Races with submissions that one commit bears before it gives up."""
@@ -52,13 +53,19 @@ class Ledger:
     """The owner's view of one account in the store."""
 
     def __init__(
-        self, account: AccountId, snapshots: SnapshotStore, nonce: Nonce, may_write: Callable[[], bool]
+        self,
+        account: AccountId,
+        snapshots: SnapshotStore,
+        nonce: Nonce,
+        may_write: Callable[[], bool],
+        metrics: Metrics,
     ) -> None:
         self.account = account
         self.lock = asyncio.Lock()
         self._snapshots = snapshots
         self._nonce = nonce
         self._may_write = may_write
+        self._metrics = metrics
         self._head: AccountHead | None = None
         self.positions: dict[int, Position] = {}
         self.mailboxes: dict[int, MailboxRecord] = {}
@@ -109,7 +116,11 @@ class Ledger:
                 raise Fenced
             try:
                 self.sequence = await self._snapshots.commit(self._step(patch))
+            except Fenced:
+                self._metrics.fenced.inc()
+                raise
             except Conflict as conflict:
+                self._metrics.commits.labels("conflict").inc()
                 if (
                     conflict.incarnation == self.incarnation
                     and not conflict.field
@@ -124,8 +135,10 @@ class Ledger:
                 await asyncio.sleep(STORE_FULL_SECONDS)
                 continue
             except StoreUnavailable:
+                self._metrics.commits.labels("unknown").inc()
                 if not await self._landed(patch):
                     continue
+            self._metrics.commits.labels("done").inc()
             self._adopt(patch)
             return
         raise LedgerMoved

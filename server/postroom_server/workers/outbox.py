@@ -44,7 +44,6 @@ from postroom_server.domain.ports import (
     SendReceipt,
 )
 from postroom_server.domain.search import Condition, SearchQuery
-from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import OutboxStore, Shard, Step
 from postroom_server.errors import (
     AccountGone,
@@ -56,6 +55,7 @@ from postroom_server.errors import (
     StoreUnavailable,
 )
 from postroom_server.ids import AccountId, SubmissionId, message_name
+from postroom_server.telemetry.metrics import Metrics
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.ownership import Ownership
 from postroom_server.workers.supervisor import Supervisor
@@ -79,10 +79,10 @@ class Outbox:
     """Sends for the shards of this node."""
 
     def __init__(
-        self, store: OutboxStore, ownership: Ownership, supervisor: Supervisor, clock: Clock, shard_count: int
+        self, store: OutboxStore, ownership: Ownership, supervisor: Supervisor, clock: Clock, metrics: Metrics
     ) -> None:
         self._store, self._ownership, self._supervisor, self._clock = store, ownership, supervisor, clock
-        self._count = shard_count
+        self._metrics = metrics
         self._dirty: set[Shard] = set()
         self._wake = asyncio.Event()
         self._busy: set[AccountId] = set()
@@ -144,7 +144,7 @@ class Outbox:
         return True
 
     async def _send_account(self, account: AccountId) -> None:
-        shard = shard_of(account, self._count)
+        shard = self._supervisor.shard(account)
         try:
             async with self._gate:
                 loop = asyncio.get_running_loop()
@@ -302,9 +302,12 @@ class Outbox:
         )
         while True:
             try:
-                return await self._store.step(step)
+                moved = await self._store.step(step)
+                if moved and announce:
+                    self._metrics.submissions.labels(after.state.value).inc()
+                return moved
             except StoreUnavailable:
-                if not self._ownership.valid(shard_of(before.account, self._count)):
+                if not self._ownership.valid(self._supervisor.shard(before.account)):
                     raise Fenced from None
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
                 found = await self._found(before)

@@ -47,6 +47,10 @@ class Supervisor:
         self._scan = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
 
+    def shard(self, account: AccountId) -> Shard:
+        """The shard that an account lives in."""
+        return shard_of(account, self._count)
+
     def workers(self) -> list[AccountWorker]:
         """Every worker that runs."""
         return list(self._workers.values())
@@ -63,7 +67,7 @@ class Supervisor:
         self._scan.set()
 
     def _lost(self, shard: Shard) -> None:
-        for account in [one for one in self._tasks if shard_of(one, self._count) == shard]:
+        for account in [one for one in self._tasks if self.shard(one) == shard]:
             self._end(account)
 
     def _end(self, account: AccountId) -> asyncio.Task[None] | None:
@@ -90,9 +94,7 @@ class Supervisor:
 
     async def _scan_shard(self, shard: Shard) -> None:
         there = await self._accounts.in_shard(shard)
-        for account in [
-            one for one in self._tasks if shard_of(one, self._count) == shard and one not in set(there)
-        ]:
+        for account in [one for one in self._tasks if self.shard(one) == shard and one not in set(there)]:
             self._end(account)
         for start in range(0, len(there), BATCH):
             for record, _ in await self._accounts.get_many(there[start : start + BATCH]):
@@ -105,7 +107,7 @@ class Supervisor:
             running.account = account
             return
         before = self._end(account.id)
-        if self._ownership.valid(shard_of(account.id, self._count)):
+        if self._ownership.valid(self.shard(account.id)):
             worker = self._make(account)
             self._workers[account.id] = worker
             assert self._group is not None
@@ -121,7 +123,7 @@ class Supervisor:
                 try:
                     await worker.run()
                 except Fenced:
-                    self._ownership.drop(shard_of(account, self._count))
+                    self._ownership.drop(self.shard(account))
                     return
                 except AccountGone:
                     if self._workers.get(account) is worker:
@@ -136,7 +138,7 @@ class Supervisor:
 
     async def changed(self, account: AccountId) -> None:
         """The account's record was created or changed by a call on this node."""
-        shard = shard_of(account, self._count)
+        shard = self.shard(account)
         await self._ownership.ensure(shard)
         if self._ownership.valid(shard):
             for record, _ in await self._accounts.get_many([account]):
