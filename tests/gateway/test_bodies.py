@@ -164,23 +164,20 @@ async def test_a_forged_body_header_is_not_the_body(echo_node: EchoNode, gateway
     assert reply.fields == ["nope"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "x-postroom-json-bin",
-        "x-postroom-hop",
-        "x-postroom-peer",
-        "x-postroom-epoch",
-        "x-postroom-principal-bin",
-        "x-envoy-original-path",
-        "x-envoy-original-method",
-    ],
-)
-async def test_internal_headers_of_a_caller_do_not_reach_a_node(echo_node: EchoNode, gateway: Gateway, name):
-    await gateway.raw("GET", "/v1/accounts/a", None, {name: "L2ZvcmdlZA=="})
-    arrived = echo_node.last.metadata
+@pytest.mark.parametrize("name", ["json-bin", "hop", "peer", "epoch", "principal-bin", "anything"])
+async def test_headers_of_ours_do_not_reach_a_node(echo_node: EchoNode, gateway: Gateway, name):
+    await gateway.raw("GET", "/v1/accounts/a", None, {f"x-postroom-{name}": "Zm9yZ2Vk"})
 
-    assert arrived.get(name) in {None, "/v1/accounts/a", "GET"}
+    assert f"x-postroom-{name}" not in echo_node.last.metadata
+
+
+@pytest.mark.parametrize(
+    "name", ["original-path", "original-method", "retry-on", "max-retries", "upstream-rq-timeout-ms"]
+)
+async def test_headers_of_envoy_s_are_not_taken_from_a_caller(echo_node: EchoNode, gateway: Gateway, name):
+    await gateway.raw("GET", "/v1/accounts/a", None, {f"x-envoy-{name}": "forged"})
+
+    assert echo_node.last.metadata.get(f"x-envoy-{name}") in {None, "/v1/accounts/a", "GET"}
 
 
 async def test_a_chunked_body_is_checked(echo_node: EchoNode, gateway: Gateway):

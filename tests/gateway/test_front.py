@@ -277,7 +277,10 @@ async def test_a_call_goes_to_the_node_that_is_left(tmp_path: Path):
     assert len(two.seen) == 20
 
 
-async def test_a_refusal_of_our_own_is_not_repeated(echo_node: EchoNode, gateway: Gateway):
+@pytest.mark.parametrize(
+    "order", [{}, {"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "3"}], ids=["plain", "asked"]
+)
+async def test_a_refusal_of_our_own_is_not_repeated(echo_node: EchoNode, gateway: Gateway, order):
     """A submission whose node failed may have been carried out: the gateway never sends it again."""
     calls = []
 
@@ -286,7 +289,7 @@ async def test_a_refusal_of_our_own_is_not_repeated(echo_node: EchoNode, gateway
         raise Internal
 
     with echo_node.answering("SubmissionService.SubmitMessage", failed):
-        reply = await gateway.raw("POST", "/v1/accounts/a/submissions", b"{}")
+        reply = await gateway.raw("POST", "/v1/accounts/a/submissions", b"{}", order)
 
     assert reply.status == 500
     assert len(calls) == 1
