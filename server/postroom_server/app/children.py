@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 FIRST_DELAY = 0.1
 """Seconds before the first restart; doubled with each one that follows."""
@@ -29,7 +29,7 @@ MAX_DELAY = 5.0
 HEALTHY_AFTER = 30.0
 """Seconds of life after which the next death counts as the first."""
 MAX_LOG_BYTES = 16 * 1024 * 1024
-"""A log that is larger when its program starts is set aside as `.1`, over the one before."""
+"""A log that is larger is set aside as `.1`, over the one before."""
 TAIL_BYTES = 2000
 """Bytes of a log that an error shows."""
 AFTER_DEATH_TIMEOUT = 2.0
@@ -131,7 +131,7 @@ class Child:
 
     async def _live(self) -> tuple[int, int]:
         """One process from start to end: its id and return code."""
-        with _open_log(self._program.log) as log:
+        with self._program.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *self._program.command,
                 env=self._program.environment,
@@ -148,6 +148,7 @@ class Child:
         try:
             return process.pid, await process.wait()
         finally:
+            _end_session(process.pid)
             self.is_settled.clear()
             settling.cancel()
             await asyncio.gather(settling, return_exceptions=True)
@@ -171,9 +172,16 @@ class Child:
         except TimeoutError:
             say(f"{self.name} did not stop within {within:g} s; killed")
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end_session(process.pid)
         await process.wait()
+
+    def trim_log(self) -> None:
+        """Sets a log that has grown too large aside; the program appends to it, so that it goes on at its new end."""
+        log = self._program.log
+        with suppress(OSError):
+            if log.stat().st_size > MAX_LOG_BYTES:
+                shutil.copyfile(log, log.with_name(log.name + ".1"))
+                os.truncate(log, 0)
 
     def tail(self) -> str:
         """The last lines of the program's log."""
@@ -184,11 +192,10 @@ class Child:
         return text.strip()
 
 
-def _open_log(path: Path) -> BinaryIO:
-    with suppress(FileNotFoundError):
-        if path.stat().st_size > MAX_LOG_BYTES:
-            path.replace(path.with_name(path.name + ".1"))
-    return path.open("ab")
+def _end_session(leader: int) -> None:
+    """Ends what a program started and left behind, and the program itself where it still runs."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

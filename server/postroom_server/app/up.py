@@ -37,6 +37,8 @@ PROBE_TIMEOUT = 1.0
 """Seconds that one health probe may take."""
 MAX_PROBE_REPLY = 1024
 """Bytes of the answer to a health probe that are read."""
+LOG_INTERVAL = 10.0
+"""Seconds between two looks at how large the logs are."""
 RELEASE_INTERVAL = 0.25
 """Seconds between two tries to release a dead node's leases."""
 NODE_STOP = 3.3
@@ -96,11 +98,12 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for child in self._children():
                     group.create_task(child.run())
-                starting = group.create_task(self._start(earlier))
+                beside = [group.create_task(self._start(earlier)), group.create_task(self._trim_logs())]
                 try:
                     await self._stop.wait()
                 finally:
-                    starting.cancel()
+                    for task in beside:
+                        task.cancel()
                     await self._stop_children()
         finally:
             self._places.up.unlink(missing_ok=True)
@@ -229,6 +232,12 @@ class Supervisor:
         late = [child for child in self._children() if not child.is_settled.is_set()]
         tails = "\n".join(f"--- {child.name}\n{child.tail()}" for child in late)
         return f"not ready after {START_TIMEOUT:g} s\n{tails}"
+
+    async def _trim_logs(self) -> None:
+        while True:
+            for child in self._children():
+                child.trim_log()
+            await asyncio.sleep(LOG_INTERVAL)
 
     async def _stop_children(self) -> None:
         await asyncio.gather(*(node.stop(NODE_STOP) for node in self._nodes))
