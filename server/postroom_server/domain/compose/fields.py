@@ -20,6 +20,8 @@ MAX_ENCODED_WORD: Final = 75
 MAX_QUOTED_NAME: Final = 60
 """A longer display name is written as encoded words, which can be folded."""
 MAX_PARAMETER: Final = 60
+PHRASE_START: Final = len("Reply-To: ")
+"""A phrase may stand behind the longest name of an address field."""
 
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Characters that no field may hold; a tab may stand."""
@@ -27,12 +29,15 @@ _ATOMS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+
 _Q_SAFE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
-def encode_words(text: str) -> list[str]:
-    """`text` as RFC 2047 words of at most 75 characters, none of which splits a character; to be joined by a space."""
+def encode_words(text: str, taken: int = 0) -> list[str]:
+    """`text` as RFC 2047 words of at most 75 characters, none of which splits a character; to be joined by a space.
+
+    `taken` is how much of the first line stands already.
+    """
     raw = text.encode()
     plain = sum(byte in _Q_SAFE or byte == 32 for byte in raw)
     use_q = plain + 3 * (len(raw) - plain) <= len(raw) * 4 // 3 + 4
-    kind, room = ("q", MAX_ENCODED_WORD - 12) if use_q else ("b", (MAX_ENCODED_WORD - 12) // 4 * 3)
+    kind, room = ("q" if use_q else "b"), _room(taken, use_q=use_q)
     words: list[str] = []
     piece, used = bytearray(), 0
     for char in text:
@@ -40,12 +45,18 @@ def encode_words(text: str) -> list[str]:
         cost = sum(1 if byte in _Q_SAFE or byte == 32 else 3 for byte in encoded) if use_q else len(encoded)
         if piece and used + cost > room:
             words.append(_word(bytes(piece), kind))
-            piece, used = bytearray(), 0
+            piece, used, room = bytearray(), 0, _room(0, use_q=use_q)
         piece += encoded
         used += cost
     if piece:
         words.append(_word(bytes(piece), kind))
     return words
+
+
+def _room(taken: int, *, use_q: bool) -> int:
+    """What fits between `=?utf-8?q?` and `?=`: characters of Q, bytes of B; room for one character at least."""
+    letters = max(MAX_ENCODED_WORD - len("=?utf-8?q??=") - taken, 16)
+    return letters if use_q else letters // 4 * 3
 
 
 def _word(piece: bytes, kind: str) -> str:
@@ -77,7 +88,7 @@ def text_field(name: str, text: str) -> bytes:
             return fold(name, tokens)
         if len(name) + 2 + len(text) <= HARD_LINE:
             return f"{name}: {text}\r\n".encode()
-    return fold(name, encode_words(text))
+    return fold(name, encode_words(text, len(name) + 2))
 
 
 def address_field(name: str, addresses: Sequence[Address]) -> bytes:
@@ -100,7 +111,7 @@ def phrase(text: str) -> list[str]:
             return text.split(" ")
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return [f'"{escaped}"']
-    return encode_words(text)
+    return encode_words(text, PHRASE_START)
 
 
 def parameter(name: str, value: str) -> list[str]:
