@@ -10,7 +10,7 @@ import pytest
 from postroom_server.domain.storage import Lease, Nonce, Shard, Token
 from postroom_server.errors import StoreUnavailable
 from postroom_server.ids import AccountId, TokenId
-from postroom_server.store import Keyring, Options, Store, StoreUnfit
+from postroom_server.store import Keyring, Options, Store, StoreUnfit, release
 
 from tests.fixtures.eventually import eventually
 from tests.fixtures.store import KEY, NOON, OWNER, SHARDS, open_store
@@ -163,3 +163,18 @@ async def test_no_server_is_store_unavailable() -> None:
         await Store.open("unix:///nowhere.sock", Keyring(KEY), shard_count=SHARDS)
     with pytest.raises(ValueError, match="URL begins with"):
         await Store.open("http://localhost", Keyring(KEY), shard_count=SHARDS, options=Options())
+
+
+async def test_leases_of_a_dead_node_are_released_by_its_nonce(valkey: Valkey, store: Store) -> None:
+    await store.leases.acquire([ONE, TWO], OWNER, "a:1")
+    await store.leases.acquire([THREE], OTHER, "b:1")
+    await store.leases.beat(OWNER, "a:1", {})
+    assert await release(valkey.url, OWNER) == 2
+    assert set(await store.leases.owners([ONE, TWO, THREE])) == {THREE}
+    assert await store.leases.nodes() == {}
+    assert await release(valkey.url, OWNER) == 0
+
+
+async def test_a_release_on_a_store_that_was_never_founded_does_nothing(valkey: Valkey) -> None:
+    assert await release(valkey.url, OWNER) == 0
+    assert await valkey.keys() == []

@@ -285,3 +285,42 @@ async def test_a_body_that_was_tampered_with_is_not_sent(valkey: Valkey, store: 
     await valkey.do("RPOP", body)
     with pytest.raises(Internal):
         await store.outbox.body(ANN, S1)
+
+
+async def test_the_same_submission_offered_again_is_the_same_one(valkey: Valkey, store: Store) -> None:
+    """Without a request id: whoever does not know the outcome may offer the very same submission again."""
+    await register(store)
+    new = make_new_submission(raw=os.urandom(2 * CHUNK_BYTES))
+    await store.outbox.submit(new)
+    again = await store.outbox.submit(new)
+    assert (again.duplicate, again.submission) == (True, new.submission)
+    assert await store.outbox.body(ANN, S1) == new.raw
+    assert await valkey.do("PTTL", store.accounts._keys.account(ANN).body(S1)) == -1
+    assert await entries(store) == [b"added ann", b"queued s1"]
+
+
+async def test_a_body_that_was_left_half_written_begins_anew(valkey: Valkey, store: Store) -> None:
+    await register(store)
+    new = make_new_submission(raw=os.urandom(3 * CHUNK_BYTES))
+    keys = store.accounts._keys.account(ANN)
+    await store.outbox._upload(keys, make_new_submission(raw=b"old"))
+    await store.outbox._upload(keys, new)
+    assert await valkey.do("LLEN", keys.body(S1)) == 3
+    assert 0 < await valkey.do("PTTL", keys.body(S1)) <= 600_000
+    await store.outbox.submit(new)
+    assert await store.outbox.body(ANN, S1) == new.raw
+
+
+async def test_a_submit_that_is_cut_off_never_loses_an_accepted_body(valkey: Valkey, store: Store) -> None:
+    """Whatever moment the caller leaves at: an accepted item has its body, and one that was not accepted has no item."""
+    await register(store)
+    for turns in range(40):
+        new = make_new_submission(f"s{turns}")
+        task = asyncio.create_task(store.outbox.submit(new))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+    for item in await store.outbox.page(ANN, "", 100, frozenset()):
+        assert await store.outbox.body(ANN, item.id) == b"Subject: hello\r\n\r\n"

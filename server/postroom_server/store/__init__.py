@@ -10,16 +10,14 @@ It owns every key, script and encoding of what is kept, and refuses rules: what 
 
 from __future__ import annotations
 
-import time
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from postroom_server.domain.shards import DEFAULT_SHARD_COUNT
-from postroom_server.domain.storage import Nonce, Site
+from postroom_server.domain.storage import Nonce, Shard, Site
 from postroom_server.store.accounts import Accounts
 from postroom_server.store.connection import Connection
 from postroom_server.store.feed import Feed
 from postroom_server.store.hints import Hints
-from postroom_server.store.keys import DATA_VERSION, Keys
+from postroom_server.store.keys import DATA_VERSION, Keys, SiteKeys
 from postroom_server.store.leases import Leases
 from postroom_server.store.options import Options
 from postroom_server.store.outbox import Outbox
@@ -75,10 +73,8 @@ class Store:
         await self.aclose()
 
     async def ping(self) -> float:
-        """Seconds of one round trip. Raises StoreUnavailable."""
-        began = time.monotonic()
-        await self._connection.do("PING")
-        return time.monotonic() - began
+        """Seconds that the store took to answer. Raises StoreUnavailable."""
+        return await self.site.ping()
 
     async def aclose(self) -> None:
         """Ends every connection; safe to call twice."""
@@ -89,15 +85,31 @@ class Store:
 async def release(url: str, nonce: Nonce) -> int:
     """Gives back what a dead process holds; the number of shards. Needs no key. Raises StoreUnavailable."""
     connection = Connection(url, Options())
-    keys = Keys(DEFAULT_SHARD_COUNT)
-    hints = Hints(connection)
     try:
-        leases = Leases(connection, keys, Options())
-        found = await leases.owners(await Feed(connection, keys, hints).occupied())
+        shards = await connection.do("HGET", SiteKeys.site, "shards")
+        if shards is None:
+            return 0
+        leases = Leases(connection, Keys(int(shards)), Options())
+        found = await leases.owners([Shard(one) for one in range(int(shards))])
         held = [shard for shard, lease in found.items() if lease.nonce == nonce]
         await leases.release(held, nonce)
         await leases.leave(nonce)
         return len(held)
     finally:
-        await hints.aclose()
         await connection.aclose()
+
+
+if TYPE_CHECKING:
+    from postroom_server.domain import ports, storage
+
+    def _every_port_is_kept(store: Store) -> None:
+        """Read by the type checker only."""
+        accounts: storage.AccountStore = store.accounts
+        snapshots: storage.SnapshotStore = store.snapshots
+        feed: storage.FeedLog = store.feed
+        outbox: storage.OutboxStore = store.outbox
+        leases: storage.LeaseStore = store.leases
+        tokens: storage.TokenStore = store.tokens
+        site: storage.SiteStore = store.site
+        sandbox: ports.SandboxStore = store.sandbox
+        del accounts, snapshots, feed, outbox, leases, tokens, site, sandbox

@@ -45,7 +45,9 @@ _AWAY: Final = (
     ClusterDownError,
     TryAgainError,
 )
-_BUSY_WORDS: Final = ("BUSY", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+_FULL_WORDS: Final = ("OOM", "MISCONF")
+"""Answers of a server that has no room: in memory, or on the disk of its append-only file."""
+_BUSY_WORDS: Final = ("BUSY", "NOREPLICAS", "UNBLOCKED")
 """Answers of a server that cannot serve now and may later."""
 
 Command = tuple[Value, ...]
@@ -63,7 +65,7 @@ def mapped() -> Iterator[None]:
     except OutOfMemoryError as error:
         raise StoreFull from error
     except ResponseError as error:
-        if str(error).startswith("OOM"):
+        if str(error).startswith(_FULL_WORDS):
             raise StoreFull from error
         if str(error).startswith(_BUSY_WORDS):
             raise StoreUnavailable from error

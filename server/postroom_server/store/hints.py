@@ -18,11 +18,14 @@ from redis.asyncio.client import PubSub
 
 from postroom_server.errors import StoreUnavailable
 from postroom_server.store.connection import Connection, mapped
+from postroom_server.telemetry.logging import get_logger
 
 QUIET_S: Final = 10.0
 """After this silence a ping is sent; after the same silence again the connection is given up."""
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 1.0
+
+_log = get_logger("store")
 
 Item = TypeVar("Item")
 
@@ -132,8 +135,12 @@ class Hints:
         while True:
             await self._any.wait()
             began = asyncio.get_running_loop().time()
-            with suppress(StoreUnavailable):
+            try:
                 await self._session()
+            except StoreUnavailable:
+                _log.info("store hints lost")
+            except Exception:  # noqa: BLE001 - else every listener would wait for ever
+                _log.exception("store hints failed")
             if asyncio.get_running_loop().time() - began > QUIET_S:
                 pause = FIRST_PAUSE_S
             await asyncio.sleep(pause * (0.5 + random.random() / 2))

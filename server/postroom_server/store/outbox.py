@@ -19,6 +19,7 @@ from postroom_server.errors import (
     MessageTooLarge,
     OutboxFull,
     RequestIdReused,
+    StoreFull,
     StoreUnavailable,
 )
 from postroom_server.ids import AccountId, SubmissionId
@@ -77,18 +78,7 @@ class Outbox:
         earlier = await self._seen(keys, new)
         if earlier is not None:
             return earlier
-        refused = True
-        try:
-            chunks = await self._upload(keys, new)
-            reply = await self._accept(keys, new, chunks)
-            refused = reply[0] != b"OK"
-        except StoreUnavailable:
-            refused = False
-            raise
-        finally:
-            if refused:
-                with suppress(StoreUnavailable):
-                    await self._connection.do("UNLINK", keys.body(new.submission.id))
+        reply = await self._offer(keys, new)
         match reply[0]:
             case b"OK":
                 return Accepted(submission=new.submission, duplicate=False)
@@ -100,6 +90,25 @@ class Outbox:
                 raise StoreUnavailable("The message took too long to arrive.")
         _refuse(reply[0])
         raise Internal
+
+    async def _offer(self, keys: AccountKeys, new: NewSubmission) -> list[bytes]:
+        """Writes the body, then the submission. A body is taken back only where it surely was not accepted."""
+        submission = new.submission.id
+        try:
+            refused = await self._upload(keys, new)
+            if refused == b"DUPLICATE":
+                return [refused, submission.encode()]
+            reply = [refused] if refused else await self._accept(keys, new)
+        except StoreFull:
+            await self._take_back(keys, submission)
+            raise
+        if reply[0] != b"OK" and reply[1:] != [submission.encode()]:
+            await self._take_back(keys, submission)
+        return reply
+
+    async def _take_back(self, keys: AccountKeys, submission: SubmissionId) -> None:
+        with suppress(StoreUnavailable):
+            await self._connection.do("UNLINK", keys.body(submission))
 
     async def _seen(self, keys: AccountKeys, new: NewSubmission) -> Accepted | None:
         """What the same request made before, so that its message need not travel again."""
@@ -119,11 +128,11 @@ class Outbox:
             raise StoreUnavailable("The earlier submission is just being forgotten.")
         return Accepted(submission=item, duplicate=True)
 
-    async def _upload(self, keys: AccountKeys, new: NewSubmission) -> int:
-        """Seals and writes the body; the number of its chunks."""
+    async def _upload(self, keys: AccountKeys, new: NewSubmission) -> bytes:
+        """Seals and writes the body; empty, or why it was refused."""
         submission, raw = new.submission.id, memoryview(new.raw)
-        starts = range(0, max(1, len(raw)), CHUNK_BYTES)
-        for at in range(0, len(starts), CHUNKS_AT_ONCE):
+        chunks = _chunks(len(raw))
+        for first in range(0, chunks, CHUNKS_AT_ONCE):
             replies = await self._connection.run_many(
                 [
                     BodyPut(
@@ -132,20 +141,22 @@ class Outbox:
                         size_bytes=len(raw),
                         keep_ms=UNCLAIMED_MS,
                         limits=self._limits,
+                        number=number,
                         chunk=self._keyring.seal(
-                            bytes(raw[start : start + CHUNK_BYTES]),
+                            bytes(raw[number * CHUNK_BYTES : (number + 1) * CHUNK_BYTES]),
                             account=keys.account,
-                            field=_body_field(submission, start // CHUNK_BYTES),
+                            field=_body_field(submission, number),
                         ),
                     )
-                    for start in starts[at : at + CHUNKS_AT_ONCE]
+                    for number in range(first, min(first + CHUNKS_AT_ONCE, chunks))
                 ]
             )
-            for reply in replies:
-                _refuse(reply[0])
-        return len(starts)
+            for status, *_ in replies:
+                if status != b"OK":
+                    return status
+        return b""
 
-    async def _accept(self, keys: AccountKeys, new: NewSubmission, chunks: int) -> list[bytes]:
+    async def _accept(self, keys: AccountKeys, new: NewSubmission) -> list[bytes]:
         submission = new.submission
         return await self._connection.run(
             OutboxSubmit(
@@ -156,7 +167,7 @@ class Outbox:
                 due_ms=new.due_ms,
                 state=submission.state,
                 size_bytes=len(new.raw),
-                chunks=chunks,
+                chunks=_chunks(len(new.raw)),
                 limits=self._limits,
                 feed=self._feed_limits,
                 record=records.encode_submission(submission),
@@ -225,19 +236,17 @@ class Outbox:
         if size is None:
             return None
         raw = bytearray()
-        for at in range(0, int(size) // CHUNK_BYTES + 1, CHUNKS_AT_ONCE):
-            chunks = await self._connection.do("LRANGE", keys.body(submission), at, at + CHUNKS_AT_ONCE - 1)
-            for index, chunk in enumerate(chunks, at):
-                raw += self._opened(account, submission, index, chunk)
-            if not chunks:
-                break
-        if not raw and int(size):
-            return None
-        if len(raw) != int(size):
-            if await self._connection.do("EXISTS", keys.body(submission)):
-                raise Internal("The message of a submission is not whole.")
-            return None
-        return bytes(raw)
+        chunks = _chunks(int(size))
+        for first in range(0, chunks, CHUNKS_AT_ONCE):
+            last = min(first + CHUNKS_AT_ONCE, chunks) - 1
+            sealed = await self._connection.do("LRANGE", keys.body(submission), first, last)
+            for number, chunk in enumerate(sealed, first):
+                raw += self._opened(account, submission, number, chunk)
+        if len(raw) == int(size) and (raw or await self._connection.do("EXISTS", keys.body(submission))):
+            return bytes(raw)
+        if await self._connection.do("EXISTS", keys.body(submission)):
+            raise Internal("The message of a submission is not whole.")
+        return None
 
     def _opened(self, account: AccountId, submission: SubmissionId, index: int, chunk: bytes) -> bytes:
         try:
@@ -325,6 +334,11 @@ def _refuse(status: bytes) -> None:
             raise AccountGone
         case b"FULL":
             raise OutboxFull
+
+
+def _chunks(size: int) -> int:
+    """How many chunks a message has: one at least."""
+    return max(1, -(-size // CHUNK_BYTES))
 
 
 def _body_field(submission: SubmissionId, index: int) -> str:

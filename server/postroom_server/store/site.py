@@ -5,6 +5,7 @@ It owns the founding record and the checks at start, and refuses a store that it
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Final
 
@@ -54,6 +55,12 @@ class Sites:
         except CannotOpen:
             raise StoreUnfit("the key is not the one that the store's secrets are sealed under") from None
         return site
+
+    async def ping(self) -> float:
+        """Seconds that the store took to answer. Raises StoreUnavailable."""
+        began = time.monotonic()
+        await self._connection.do("PING")
+        return time.monotonic() - began
 
     async def check_server(self, options: Options) -> None:
         """Raises StoreUnfit for a server that evicts keys or keeps nothing over a restart."""

@@ -22,7 +22,7 @@ class OutboxLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyPut(Script):
-    """Replies GONE, FULL or OK chunks."""
+    """Replies GONE, DUPLICATE, FULL, LOST or OK."""
 
     file: ClassVar[str] = "body_put"
 
@@ -31,17 +31,18 @@ class BodyPut(Script):
     size_bytes: int
     keep_ms: int
     limits: OutboxLimits
+    number: int
     chunk: bytes
 
     def keys(self) -> Sequence[str]:
         """The body and what limits it."""
         one = self.account
-        return (one.meta, one.body(self.submission), one.uploads, one.due)
+        return (one.meta, one.body(self.submission), one.uploads, one.due, one.item(self.submission))
 
     def args(self) -> Sequence[Value]:
         """As body_put.lua says."""
         limits = (self.limits.items, self.limits.bytes)
-        return (self.submission, self.size_bytes, self.keep_ms, *limits, self.chunk)
+        return (self.submission, self.size_bytes, self.keep_ms, *limits, self.number, self.chunk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

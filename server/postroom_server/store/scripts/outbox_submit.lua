@@ -18,6 +18,7 @@ if given == '1' then
   if seen[1] and seen[2] ~= fingerprint then return {'MISMATCH'} end
   if seen[1] then return {'DUPLICATE', seen[1]} end
 end
+if redis.call('EXISTS', item) == 1 then return {'DUPLICATE', id} end
 if redis.call('ZCARD', due) >= tonumber(items) then return {'FULL'} end
 if tonumber(now[4] or '0') + tonumber(size) > tonumber(room) then return {'FULL'} end
 if redis.call('LLEN', body) ~= tonumber(chunks) then return {'LOST'} end

@@ -21,12 +21,12 @@ class SandboxOpen(Script):
     mailboxes: int
 
     def keys(self) -> Sequence[str]:
-        """Meta and the sandbox."""
-        return (self.account.meta, self.account.sandbox)
+        """Meta, the sandbox and the removed accounts."""
+        return (self.account.meta, self.account.sandbox, self.account.shard.gone)
 
     def args(self) -> Sequence[Value]:
         """As sandbox_open.lua says."""
-        return (self.address, self.mailboxes)
+        return (self.address, self.mailboxes, self.account.account)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 #!lua
 -- Makes the mailboxes of a sandbox account if they are missing and notes its address.
--- KEYS  1 meta  2 sandbox
--- ARGV  1 address  2 number of mailboxes
+-- KEYS  1 meta  2 sandbox  3 gone
+-- ARGV  1 address  2 number of mailboxes  3 account
 -- Reply GONE | OK former-address
+if redis.call('EXISTS', KEYS[1]) == 0 and redis.call('ZSCORE', KEYS[3], ARGV[3]) then return {'GONE'} end
 if redis.call('HGET', KEYS[1], 'dead') then return {'GONE'} end
 local former = redis.call('HGET', KEYS[2], 'a')
 if not former then
