@@ -154,7 +154,7 @@ class Accounts:
 
         steps = {"imap": read} if account.kind is Kind.IMAP and account.imap is not None else {}
         if account.kind is Kind.SANDBOX:
-            steps = {"sandbox": read}
+            steps = {"sandbox": send}
         if account.kind is Kind.IMAP and account.smtp is not None:
             steps["smtp"] = send
         async with asyncio.TaskGroup() as group:
