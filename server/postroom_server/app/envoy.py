@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-WORKERS = 1
-"""Envoy's worker threads: one serves more than a few nodes can answer, and more cost throughput on small machines."""
+CORES_PER_WORKER = 4
+"""One of Envoy's worker threads serves more than a few nodes can answer; more cost throughput on small machines."""
 ENVOY_LOG_LEVEL = "warning"
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,255}")
@@ -73,9 +73,10 @@ def envoy_binary() -> Path:
 
 def envoy_command(config: Path) -> list[str]:
     """The command line that serves with a rendered configuration."""
+    workers = max(1, (os.cpu_count() or 1) // CORES_PER_WORKER)
     return [
         str(envoy_binary()),
-        *("-c", str(config), "--concurrency", str(WORKERS), "--log-level", ENVOY_LOG_LEVEL),
+        *("-c", str(config), "--concurrency", str(workers), "--log-level", ENVOY_LOG_LEVEL),
         # Without it two gateways on one machine meet in shared memory.
         "--disable-hot-restart",
     ]

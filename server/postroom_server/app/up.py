@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -327,6 +328,13 @@ def _show(url: str, places: Places) -> None:
     print(f"╭{'─' * (width + 2)}╮\n{body}\n╰{'─' * (width + 2)}╯", flush=True)  # noqa: T201 - for people
 
 
+def _raise_file_limit() -> None:
+    """Lets the parts open as many files as the system allows: each connection is one, and the usual limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -349,6 +357,7 @@ async def up(options: UpOptions, parts: Parts | None = None) -> None:
 
 
 async def _run_locked(options: UpOptions, parts: Parts) -> None:
+    _raise_file_limit()
     options = replace(options, port=free_port(options.host, options.port))
     supervisor = Supervisor(options, files.prepare(options.data), parts)
     loop = asyncio.get_running_loop()
