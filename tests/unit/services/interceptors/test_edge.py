@@ -72,6 +72,7 @@ def test_a_key_that_is_bound_elsewhere_is_refused_in_every_spelling(name, field)
     method = _Method(METHODS[name])
     path = path_of(METHODS[name])
 
+    @settings(max_examples=SPELLINGS, deadline=None)
     @given(
         spellings(field),
         st.sampled_from(["", "=", "=accounts/b", "=%61"]),
