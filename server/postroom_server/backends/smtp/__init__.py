@@ -1,1 +1,5 @@
-"""Sending over SMTP, behind the port MailSender."""
+"""Sending over SMTP submission (RFC 6409, RFC 5321): `SmtpSender` implements `ports.MailSender`."""
+
+from postroom_server.backends.smtp.sender import SmtpSender
+
+__all__ = ["SmtpSender"]
