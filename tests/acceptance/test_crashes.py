@@ -24,6 +24,7 @@ MAILS = 500
 KILL_AFTER = 150
 CAUGHT_UP_WITHIN = 3.0
 GIVE_UP_AFTER = 40.0
+IN_FLIGHT = 4
 
 
 def deliver_all(post: Postman) -> float:
@@ -81,6 +82,7 @@ def concerns(frame: dict[str, Any], account: str) -> bool:
 async def test_an_accepted_submission_survives_the_death_of_every_process(
     own_postroom: Up, web: aiohttp.ClientSession
 ) -> None:
+    """Accepted is sent once or, where the crash cut the committing step, shown as in doubt: never lost, never twice."""
     rest = Rest(web, own_postroom.url, own_postroom.token)
     sender, receiver = await rest.account(sandbox={}), await rest.account(sandbox={})
     to = (await rest.get(f"/v1/{receiver}"))["account"]["email"]
@@ -97,12 +99,17 @@ async def test_an_accepted_submission_survives_the_death_of_every_process(
     await eventually(lambda: own_postroom.processes() == [], within=5.0)
     own_postroom.start()
 
-    async def all_sent() -> bool:
-        states = [(await rest.get(f"/v1/{name}"))["submission"]["state"] for name in names]
-        assert set(states) == {"RELAYED"}, states
-        return True
+    async def settled() -> dict[str, str]:
+        found = {name: (await rest.get(f"/v1/{name}"))["submission"] for name in names}
+        states = {one["internetMessageId"]: one["state"] for one in found.values()}
+        assert set(states.values()) <= {"RELAYED", "IN_DOUBT"}, states
+        return states
 
-    await eventually(all_sent, within=GIVE_UP_AFTER)
+    states = await eventually(settled, within=GIVE_UP_AFTER)
+    assert len(states) == len(names)
+    relayed = {mid for mid, state in states.items() if state == "RELAYED"}
+    assert len(states) - len(relayed) <= IN_FLIGHT
     listed = await rest.get(f"/v1/{receiver}/mailboxes/inbox/messages?pageSize=100")
-    ids = [row["internetMessageId"] for row in listed["messages"]]
-    assert len(ids) == len(set(ids)) == len(names)
+    received = [row["internetMessageId"] for row in listed["messages"]]
+    assert len(received) == len(set(received))
+    assert relayed <= set(received) <= set(states)
