@@ -71,7 +71,7 @@ HIDDEN_KEYS: Final = frozenset(
 """Keys that are masked, compared without case and separators at any depth."""
 
 SHOWN_KEYS: Final = frozenset(
-    {"account", "event", "level", "timestamp", "part", "logger", "method", "error", "request_id"}
+    {"account", "level", "timestamp", "part", "logger", "method", "error", "request_id"}
 )
 """Keys whose values are written although they may look like an address: names that a caller chose for the purpose."""
 

@@ -11,7 +11,9 @@ from postroom_server.errors import RequestInvalid
 
 MAX_SELECTOR: Final = 2_000
 MAX_TERMS: Final = 20
-_TERM = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9._/-]{0,62})(?:(?P<operator>!?=)(?P<value>[^,]{0,255}))?")
+_TERM = re.compile(
+    r"(?P<key>[A-Za-z0-9][A-Za-z0-9._/-]{0,62})(?:(?P<operator>!?=)(?!=)(?P<value>[^,]{0,255}))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
