@@ -39,7 +39,9 @@ UPLOAD_BYTES = 256 << 10
 
 @contextlib.asynccontextmanager
 async def until(deadline: float, stage: str) -> AsyncIterator[None]:
-    """End what is inside at `deadline` (the loop's clock), as DeadlineExceeded with the stage."""
+    """End what is inside at `deadline` (the loop's clock), as DeadlineExceeded; past it, nothing inside begins."""
+    if asyncio.get_running_loop().time() >= deadline:
+        raise DeadlineExceeded(stage=stage)
     try:
         async with asyncio.timeout_at(deadline):
             yield

@@ -86,7 +86,18 @@ class _Batch:
 
 
 async def _fetch(session: Session, uids: BitMap, names: Sequence[str], *, deadline: float) -> _Batch:
+    """Fetch items; what a session that was used before does not see is asked for again when it has caught up."""
     batch = _Batch()
+    await _fetch_into(batch, session, uids, names, deadline=deadline)
+    missing = uids - BitMap(batch.found)
+    if missing and not batch.unreadable and await session.catch_up(deadline=deadline):
+        await _fetch_into(batch, session, missing, names, deadline=deadline)
+    return batch
+
+
+async def _fetch_into(
+    batch: _Batch, session: Session, uids: BitMap, names: Sequence[str], *, deadline: float
+) -> None:
     for text, _ in write_sets(uids):
         exchange = await session.connection.send(
             "UID FETCH",
@@ -97,7 +108,6 @@ async def _fetch(session: Session, uids: BitMap, names: Sequence[str], *, deadli
         )
         await session.connection.finish(exchange, deadline=deadline)
         batch.unreadable += exchange.unreadable
-    return batch
 
 
 async def read_summaries(pool: Pool, call: Call, keys: Sequence[ItemKey]) -> AsyncIterator[Summary]:
@@ -270,6 +280,8 @@ async def _open_body(
         chunks = None
         try:
             chunks, size = await _begin_body(pool, session, call, key, section)
+            if chunks is None and await session.catch_up(deadline=call.deadline):
+                chunks, size = await _begin_body(pool, session, call, key, section)
             return chunks, size
         except Refused as refused:
             raise refused.error from refused

@@ -66,7 +66,7 @@ async def list_mailboxes(session: Session, *, counts: bool, deadline: float) -> 
         Refused: The server lists nothing.
     """
     if counts:
-        await _refresh(session, deadline=deadline)
+        await session.catch_up(deadline=deadline)
     catalog = Catalog()
     listing: list[Argument] = [String(""), String("*")]
     with_status = counts and session.can("LIST-STATUS")
@@ -92,17 +92,14 @@ async def list_mailboxes(session: Session, *, counts: bool, deadline: float) -> 
     return catalog
 
 
-async def _refresh(session: Session, *, deadline: float) -> None:
-    """Let the server look at the selected mailbox: STATUS may tell what the session saw last (RFC 9051 6.3.11)."""
-    if session.selected is not None:
-        await session.connection.run("NOOP", deadline=deadline)
-
-
 async def read_numbers(
     session: Session, names: Sequence[bytes], *, deadline: float
 ) -> Mapping[bytes, Mapping[str, int]]:
-    """Return the numbers of some mailboxes; those that do not exist any more are left out."""
-    await _refresh(session, deadline=deadline)
+    """Return the numbers of some mailboxes; those that do not exist any more are left out.
+
+    Of the selected mailbox STATUS may tell what the session saw last (RFC 9051 section 6.3.11).
+    """
+    await session.catch_up(deadline=deadline)
     if len(names) > 1 and session.can("LIST-STATUS") and session.can("LIST-EXTENDED"):
         catalog = Catalog()
         arguments: list[Argument] = [
@@ -126,6 +123,7 @@ async def _ask_each(
                 "STATUS", Mailbox(name), _items(session), deadline=deadline, collect=catalog.take
             )
             for name in names[start : start + PIPELINED_STATUS]
+            if b"\0" not in name
         ]
         for exchange in flying:
             try:

@@ -162,7 +162,7 @@ class Pool:
 
     def _keep(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
-        session.used_at = loop.time()
+        session.used_at, session.current = loop.time(), False
         self._idle.append(session)
         if self._sweeper is None:
             self._sweeper = loop.call_later(LINGER_SECONDS, self._sweep)

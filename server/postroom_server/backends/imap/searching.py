@@ -20,6 +20,7 @@ from postroom_server.backends.imap.session import Session
 from postroom_server.backends.imap.wire import encoder
 from postroom_server.backends.imap.wire.data import ESearch, Search
 from postroom_server.backends.imap.wire.encoder import Argument, Atom, HeaderName, Number, String
+from postroom_server.backends.imap.wire.faults import NotEncodable
 from postroom_server.backends.imap.wire.fetch import Fetch
 from postroom_server.backends.imap.wire.responses import Response
 from postroom_server.backends.imap.wire.sequences import MAX_UID, write_sets
@@ -212,6 +213,7 @@ async def search(pool: Pool, call: Call, query: SearchQuery, after: bytes | None
         MailboxNotFound: There is no such mailbox.
         PageTokenInvalid: `after` is of another search, or the mailbox was numbered anew.
         CapabilityMissing: The server cannot ask this.
+        RequestInvalid: A text cannot be sent.
     """
     keys = _Keys()
     arguments = keys.compile(query.filter, "filter", exact=True)
@@ -221,6 +223,7 @@ async def search(pool: Pool, call: Call, query: SearchQuery, after: bytes | None
     async def work(session: Session) -> SearchPage:
         scope = ScopeId(query.mailbox)
         selected = await session.select(scope, deadline=call.deadline)
+        await session.catch_up(deadline=call.deadline)
         below = _page_end(after, selected.uidvalidity)
         found = await _find(
             session, arguments, below, international=keys.international, deadline=call.deadline
@@ -289,6 +292,8 @@ async def _find(
             if refused.status.code == "BADCHARSET":
                 raise CapabilityMissing("the server searches ASCII only", capability="search") from refused
             raise
+        except NotEncodable as fault:
+            raise RequestInvalid("filter", str(fault)) from fault
     if len(found) > 2 * exists + SLICE_MESSAGES:
         raise ProviderMisbehaved("a search found more messages than there are")
     if below <= MAX_UID:

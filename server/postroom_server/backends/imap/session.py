@@ -16,6 +16,7 @@ from postroom_server.backends.imap.protocol import Collect
 from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.wire.data import Capability, Enabled, ServerId, Vanished
 from postroom_server.backends.imap.wire.encoder import Argument, Atom, Literals, Mailbox, Number, String
+from postroom_server.backends.imap.wire.faults import NotEncodable
 from postroom_server.backends.imap.wire.responses import (
     Exists,
     Expunge,
@@ -91,7 +92,10 @@ class Selected:
 
 
 class Session:
-    """See the module. `capabilities` are in upper case; `selected` is None where no mailbox is."""
+    """See the module. `capabilities` are in upper case; `selected` is None where no mailbox is.
+
+    `current`: what it sees of the mailbox is not older than the moment when its user got it.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -100,6 +104,7 @@ class Session:
         self.server_id: dict[str, str] = {}
         self.selected: Selected | None = None
         self.used_at = 0.0
+        self.current = False
         connection.listen(self._hear)
 
     def __repr__(self) -> str:
@@ -162,10 +167,7 @@ class Session:
         fresh: bool = False,
         examine: bool = False,
     ) -> Selected:
-        """Select a mailbox, or keep it selected; then a NOOP goes ahead of the caller's next command.
-
-        Without it a server answers from what the session saw last: new messages would be missing, others there that are
-        gone (RFC 9051 section 7.5).
+        """Select a mailbox, or keep it selected; what the session sees of it may then be old, see `catch_up`.
 
         Args:
             name: As the server spells it.
@@ -179,7 +181,6 @@ class Session:
             MailboxNotFound: There is none, or it cannot be selected.
         """
         if self.selected is not None and self.selected.name == name and not fresh and since is None:
-            await self.connection.send("NOOP", deadline=deadline)
             return self.selected
         arguments: list[Argument] = [Mailbox(name)]
         if since is not None:
@@ -201,12 +202,26 @@ class Session:
             if refused.status.kind is Kind.NO and not refused.status.code:
                 raise MailboxNotFound("the mailbox cannot be selected") from refused
             raise refused.error from refused
+        except NotEncodable as fault:
+            raise MailboxNotFound("no mailbox has such a name") from fault
         if not selected.uidvalidity:
             self.connection.drop()
             raise ProviderMisbehaved("a mailbox without UIDVALIDITY")
         selected.read_only = status.code == "READ-ONLY"
-        self.selected = selected
+        self.selected, self.current = selected, True
         return selected
+
+    async def catch_up(self, *, deadline: float) -> bool:
+        """Let the session see what happened since it was last used; False if it has seen it already.
+
+        A server answers from what the session saw last: new messages are missing, and others there that are gone
+        (RFC 9051 section 7.5). The NOOP must have ended before the next command: pipelined, it may come too late.
+        """
+        if self.current or self.selected is None:
+            return False
+        await self.connection.run("NOOP", deadline=deadline)
+        self.current = True
+        return True
 
     async def unselect(self, *, deadline: float) -> None:
         """Leave the selected mailbox without touching it, where the server can (RFC 3691)."""

@@ -141,6 +141,7 @@ class Watch:
     async def _answer(self, session: Session) -> None:
         while self._questions:
             work, answer = self._questions.pop(0)
+            session.current = False
             if answer.done():
                 continue
             try:

@@ -15,12 +15,13 @@ from pyroaring import BitMap
 
 from postroom_server.backends.imap.convert import flag_to_wire
 from postroom_server.backends.imap.pool import Pool
+from postroom_server.backends.imap.protocol import Exchange
 from postroom_server.backends.imap.reading import flags_of
 from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.session import Selected, Session
 from postroom_server.backends.imap.wire import encoder
 from postroom_server.backends.imap.wire.encoder import Argument, Atom, Mailbox, String, Upload
-from postroom_server.backends.imap.wire.faults import WireFault
+from postroom_server.backends.imap.wire.faults import NotEncodable, WireFault
 from postroom_server.backends.imap.wire.fetch import Fetch
 from postroom_server.backends.imap.wire.responses import Response, Status
 from postroom_server.backends.imap.wire.sequences import read_ordered, write_sets
@@ -111,6 +112,7 @@ class _Store:
             work.cancel()
         await asyncio.wait([work], timeout=GRACE_SECONDS)
         work.cancel()
+        await asyncio.wait([work])
 
     def _all(self, outcome: Outcome, error: PostroomError | None = None) -> None:
         for uid in self._uids:
@@ -136,37 +138,61 @@ class _Store:
             self._all(Outcome.REFUSED, refusal)
             return
         self._begun = True
-        end = deadline + GRACE_SECONDS
-        connection = session.connection
+        refused = await self._store(session, deadline)
+        self._judge(refused)
+        doubtful = BitMap(uid for uid, result in self.results.items() if result.outcome is not Outcome.DONE)
+        if doubtful and await session.catch_up(deadline=deadline):
+            for uid in doubtful:
+                self._flags.pop(uid, None)
+            await self._finish(session, await self._look(session, doubtful, deadline), deadline)
+            self._judge(refused)
+
+    async def _store(self, session: Session, deadline: float) -> Refused | None:
+        """Store and look, in one round trip; return the refusal if there was one."""
         flying = []
         for text, _ in write_sets(BitMap(self._uids)):
-            sequence = encoder.Sequence(text)
             for word, names in _changes(self._edit):
+                arguments: list[Argument] = [encoder.Sequence(text), Atom(word), names]
                 flying.append(
-                    await connection.send(
-                        "UID STORE", sequence, Atom(word), names, deadline=end, collect=self._take
+                    await session.connection.send(
+                        "UID STORE", *arguments, deadline=deadline, collect=self._take
                     )
                 )
-            flying.append(
-                await connection.send(
-                    "UID FETCH", sequence, [Atom("UID"), Atom("FLAGS")], deadline=end, collect=self._take
-                )
-            )
-        for exchange in flying:
-            await connection.finish(exchange, deadline=end)
-        self._judge()
+        flying += await self._look(session, BitMap(self._uids), deadline)
+        return await self._finish(session, flying, deadline)
 
-    def _judge(self) -> None:
+    async def _look(self, session: Session, uids: BitMap, deadline: float) -> list[Exchange]:
+        items: list[Argument] = [Atom("UID"), Atom("FLAGS")]
+        return [
+            await session.connection.send(
+                "UID FETCH", encoder.Sequence(text), items, deadline=deadline, collect=self._take
+            )
+            for text, _ in write_sets(uids)
+        ]
+
+    async def _finish(self, session: Session, flying: Sequence[Exchange], deadline: float) -> Refused | None:
+        refusal = None
+        for exchange in flying:
+            try:
+                await session.connection.finish(exchange, deadline=deadline)
+            except Refused as refused:
+                refusal = refusal or refused
+        return refusal
+
+    def _judge(self, refused: Refused | None) -> None:
         """Tell by the flags that are there now what became of each message."""
         for uid in self._uids:
             key = item_key(self._scope, self._epoch, uid)
             flags = self._flags.get(uid)
             if flags is None:
                 self.results[uid] = ItemResult(key=key, outcome=Outcome.GONE)
-            elif self._edit.add_flags <= flags and not self._edit.remove_flags & flags:
+            elif (
+                self._edit.add_flags <= flags and not (self._edit.remove_flags - self._edit.add_flags) & flags
+            ):
                 self.results[uid] = ItemResult(key=key, outcome=Outcome.DONE)
             else:
-                self.results[uid] = ItemResult(key=key, outcome=Outcome.REFUSED, error=FlagNotSettable())
+                error = refused.error if refused is not None else FlagNotSettable()
+                self.results[uid] = ItemResult(key=key, outcome=Outcome.REFUSED, error=error)
 
 
 def _changes(edit: ItemEdit) -> list[tuple[str, list[Argument]]]:
@@ -218,6 +244,8 @@ async def append(
             )
         except Refused as refused:
             raise refused.error from refused
+        except NotEncodable as fault:
+            raise MailboxNotFound("no mailbox has such a name") from fault
         except PostroomError as error:
             if upload.complete:
                 raise OutcomeUnknown("the answer to APPEND was lost") from error
