@@ -7,8 +7,10 @@ again and compares. The protocol is RESP2, so that every server and every versio
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+import builtins
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -86,20 +88,25 @@ class Connection:
             raise ValueError(f"the store's URL begins with one of {', '.join(SCHEMES)}")
         self._options = options
         self._url = url
-        self._redis = Redis(connection_pool=self._pool(options.connections))
-        self._hints = Redis(connection_pool=self._pool(1))
+        self._redis = Redis(connection_pool=self._pool(options.connections, None))
+        self._hints = Redis(connection_pool=self._pool(1, options.command_s))
         self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
 
     def __repr__(self) -> str:
         url = urlsplit(self._url)
         return f"<Connection {url.scheme}://{url.hostname or ''}{url.path}>"
 
-    def _pool(self, connections: int) -> BlockingConnectionPool:
+    def _pool(self, connections: int, limit: float | None) -> BlockingConnectionPool:
+        """Connections whose single reads and writes end in `limit` seconds.
+
+        None where `_limited` does it: the library waits by asyncio.wait_for, which can lose a cancellation before
+        Python 3.12, so that a cancelled call would go on until the limit.
+        """
         return BlockingConnectionPool.from_url(
             self._url,
             max_connections=connections,
             timeout=self._options.pool_wait_s,
-            socket_timeout=self._options.command_s,
+            socket_timeout=limit,
             socket_connect_timeout=self._options.connect_s,
             retry=Retry(NoBackoff(), 0),
             protocol=PROTOCOL,
@@ -107,7 +114,7 @@ class Connection:
 
     async def do(self, *command: Value) -> Any:
         """The reply to one command."""
-        with mapped():
+        async with self._limited():
             return await self._execute(*command)
 
     async def batch(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Any]:
@@ -121,7 +128,7 @@ class Connection:
 
     async def run(self, script: Script) -> list[bytes]:
         """The reply to one script."""
-        with mapped():
+        async with self._limited():
             try:
                 return list(await self._execute(*_by_sha(script)))
             except NoScriptError:
@@ -153,14 +160,24 @@ class Connection:
         await self._redis.aclose(close_connection_pool=True)
         await self._hints.aclose(close_connection_pool=True)
 
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
+        """A command ends in `command_s`, the wait for a free connection included, or its outcome is unknown."""
+        limit = asyncio.timeout(self._options.command_s)
+        with mapped():
+            try:
+                async with limit:
+                    yield
+            except builtins.TimeoutError as error:
+                raise StoreUnavailable from error
+
     async def _send(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Any]:
         if not commands:
             return []
-        with mapped():
-            async with self._redis.pipeline(transaction=atomic) as pipeline:
-                for command in commands:
-                    pipeline.execute_command(*command)
-                return await pipeline.execute(raise_on_error=False)
+        async with self._limited(), self._redis.pipeline(transaction=atomic) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return await pipeline.execute(raise_on_error=False)
 
 
 def _by_sha(script: Script) -> Command:
