@@ -79,6 +79,7 @@ async def sending(
     egress=None,
     tls=None,
     host="localhost",
+    plaintext_allowed=True,
 ):
     chosen = (
         security or {"": Security.NONE, "implicit": Security.TLS, "starttls": Security.STARTTLS}[server.tls]
@@ -91,7 +92,11 @@ async def sending(
         update_time=START,
     )
     sender = SmtpSender(
-        account, credentials or Credentials(user, token), egress or Loopback(), tls or server.client_context()
+        account,
+        credentials or Credentials(user, token),
+        egress or Loopback(),
+        tls or server.client_context(),
+        plaintext_allowed=plaintext_allowed,
     )
     try:
         yield sender
@@ -157,6 +162,13 @@ async def test_starttls_that_is_not_offered_is_not_gone_without(server):
         with pytest.raises(ProviderUnreachable):
             await send(sender)
     assert not any(line.startswith(b"AUTH") for line in server.dialogue)
+
+
+async def test_without_tls_only_where_the_server_allows_it(server):
+    async with sending(server, plaintext_allowed=False) as sender:
+        with pytest.raises(AddressDenied):
+            await sender.verify(call())
+    assert server.sessions == 0
 
 
 async def test_what_was_injected_before_tls_is_not_heard_after_it():

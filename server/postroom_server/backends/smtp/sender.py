@@ -16,7 +16,7 @@ from typing import Final
 
 from postroom_server.backends.smtp.replies import CLOSING, Reply, refused_recipients, refused_sender
 from postroom_server.backends.smtp.session import Session, until
-from postroom_server.domain.accounts import Account
+from postroom_server.domain.accounts import Account, Security
 from postroom_server.domain.ports import (
     Call,
     CredentialSource,
@@ -28,6 +28,7 @@ from postroom_server.domain.ports import (
     SendTransaction,
 )
 from postroom_server.errors import (
+    AddressDenied,
     CapabilityMissing,
     Internal,
     MessageTooLarge,
@@ -61,13 +62,28 @@ _NEEDS_UTF8: Final = Reply(
 
 
 class SmtpSender:
-    """The MailSender of one account with an SMTP server."""
+    """The MailSender of one account with an SMTP server.
+
+    Args:
+        account: Its `smtp` says where; a CapabilityMissing is raised when it has none.
+        credentials: Asked for each connection.
+        egress: Where connections may go.
+        tls: For TLS and STARTTLS.
+        plaintext_allowed: Whether the account may ask for connections without TLS.
+    """
 
     def __init__(
-        self, account: Account, credentials: CredentialSource, egress: Egress, tls: ssl.SSLContext
+        self,
+        account: Account,
+        credentials: CredentialSource,
+        egress: Egress,
+        tls: ssl.SSLContext,
+        *,
+        plaintext_allowed: bool = False,
     ) -> None:
         if account.smtp is None:
             raise CapabilityMissing("the account has no SMTP server")
+        self._plaintext_allowed = plaintext_allowed
         self._server, self._credentials, self._egress, self._tls = account.smtp, credentials, egress, tls
         self._places = asyncio.Semaphore(MAX_SESSIONS)
         self._idle: Session | None = None
@@ -141,6 +157,10 @@ class SmtpSender:
     async def _connect(self, call: Call) -> Session:
         if self._closed:
             raise Internal("the sender is closed")
+        if self._server.security is Security.NONE and not self._plaintext_allowed:
+            raise AddressDenied(
+                "connections without TLS are not allowed on this server", host=self._server.host
+            )
         session = await Session.open(self._server, self._credentials, self._egress, self._tls, call.deadline)
         self._open.add(session)
         self._max_bytes = session.max_bytes
