@@ -86,6 +86,7 @@ async def test_a_refusal_over_rest_carries_its_details(echo_node: EchoNode, gate
 
 
 async def test_an_unknown_method_over_grpc_is_unimplemented(gateway: Gateway):
+    """Reflection too, where the node does not serve it."""
     async with grpc.aio.insecure_channel(gateway.address) as channel:
         for method in (
             "/postroom.v1.AccountService/Nope",
