@@ -46,12 +46,12 @@ async def until(deadline: float, seconds: float = REPLY_SECONDS) -> AsyncIterato
 
     What the connection raises becomes ProviderUnreachable, what the reply makes impossible ProviderMisbehaved.
     """
-    loop = asyncio.get_running_loop()
+    patience = asyncio.get_running_loop().time() + seconds
     try:
-        async with asyncio.timeout_at(min(deadline, loop.time() + seconds)):
+        async with asyncio.timeout_at(min(deadline, patience)):
             yield
     except TimeoutError as error:
-        if loop.time() >= deadline:
+        if deadline <= patience:
             raise DeadlineExceeded from error
         raise ProviderUnreachable("the server does not answer", stage="timeout") from error
     except aiosmtplib.SMTPServerDisconnected as error:
