@@ -89,7 +89,7 @@ async def _built(settings: Settings, nonce: Nonce, started: datetime) -> Parts:
 
 
 async def _serve(settings: Settings, parts: Parts, server: Server, stop: asyncio.Event) -> None:
-    log.info("the node serves", address=settings.listen)
+    log.info("the node serves", listen=settings.listen)
     async with asyncio.TaskGroup() as group:
         running = [
             group.create_task(parts.supervisor.run()),

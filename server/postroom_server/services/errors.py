@@ -97,6 +97,13 @@ CODES: Final[Mapping[str, grpc.StatusCode]] = {
 }
 """Every reason that a caller can be told. Nothing of a provider is UNAUTHENTICATED or PERMISSION_DENIED."""
 
+_COLLECTIONS: Final[Mapping[str, str]] = {
+    "mailbox": "mailboxes",
+    "message": "messages",
+    "thread": "threads",
+    "submission": "submissions",
+}
+
 RETRYABLE: Final = frozenset({_C.UNAVAILABLE, _C.RESOURCE_EXHAUSTED})
 """Codes that carry RetryInfo."""
 
@@ -135,14 +142,19 @@ def known(error: BaseException, request_id: str = "") -> PostroomError:
     return Internal(requestId=request_id)
 
 
-def to_proto(error: PostroomError) -> status_pb2.Status:
-    """The `google.rpc.Status` of an error, with its details."""
+def to_proto(error: PostroomError, account: str = "") -> status_pb2.Status:
+    """The `google.rpc.Status` of an error, with its details.
+
+    Args:
+        error: What to say.
+        account: The id of the account that the call is about: ids in the metadata become resource names.
+    """
     code = CODES[error.reason]
     status = status_pb2.Status(code=code.value[0], message=_cut(str(error), MAX_MESSAGE))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     for key, value in error.metadata.items():
         if value:
-            info.metadata[key] = _cut(str(value), MAX_METADATA_VALUE)
+            info.metadata[key] = _cut(_named(key, str(value), account), MAX_METADATA_VALUE)
     status.details.add().Pack(info)
     if error.violations:
         bad = error_details_pb2.BadRequest()
@@ -161,9 +173,9 @@ def to_proto(error: PostroomError) -> status_pb2.Status:
     return status
 
 
-def to_status(error: BaseException, request_id: str = "") -> grpc.Status:
+def to_status(error: BaseException, request_id: str = "", account: str = "") -> grpc.Status:
     """The status of any exception, ready for `abort_with_status`."""
-    status: grpc.Status = rpc_status.to_status(to_proto(known(error, request_id)))
+    status: grpc.Status = rpc_status.to_status(to_proto(known(error, request_id), account))
     return status
 
 
@@ -177,6 +189,16 @@ def reason_of(trailing: Sequence[tuple[str, str | bytes]] | None) -> str:
                 if detail.Unpack(info) and info.domain == DOMAIN:
                     return str(info.reason)
     return ""
+
+
+def _named(key: str, value: str, account: str) -> str:
+    """The resource name of an id in the metadata; workers know ids only."""
+    if "/" in value:
+        return value
+    if key == "account":
+        return f"accounts/{value}"
+    collection = _COLLECTIONS.get(key)
+    return f"accounts/{account}/{collection}/{value}" if collection and account else value
 
 
 def _cut(text: str, limit: int) -> str:

@@ -26,6 +26,7 @@ from postroom_server.errors import (
     MailboxNotSelectable,
     MessageNotFound,
     NotImplementedYet,
+    PageTokenInvalid,
     PostroomError,
 )
 from postroom_server.ids import AccountId, AttachmentId, MailboxId, MessageId
@@ -119,7 +120,7 @@ class Commands:
         worker, mail = await self._open(call, account)
         record = _selectable(worker, mailbox)
         if after is not None and after[0] != record.space:
-            return MessagePage(messages=(), next=None)
+            raise PageTokenInvalid
         numbers = await _newest(worker, record, limit + 1, after[1] if after else None)
         more = len(numbers) > limit
         numbers = numbers[:limit]

@@ -48,7 +48,7 @@ async def test_a_call_answers_and_an_error_has_its_class(client: postroom.Postro
     with pytest.raises(errors.AccountNotFound) as caught:
         await client.accounts.GetAccount(GET)
     assert caught.value.code is grpc.StatusCode.NOT_FOUND
-    assert caught.value.metadata == {"account": "ada"}
+    assert caught.value.metadata == {"account": "accounts/ada"}
     made = await create(client, "ada")
     assert (await client.accounts.GetAccount(GET)).account == made
 

@@ -13,6 +13,7 @@ from postroom.v1 import change_kinds_pb2 as kinds
 from postroom.v1 import change_pb2 as pb
 from postroom.v1 import change_service_pb2, reset_pb2
 
+from postroom_server.domain.accounts import Status
 from postroom_server.domain.changes import (
     AccountAdded,
     AccountRemoved,
@@ -94,7 +95,9 @@ def _fill(made: pb.Change, account: AccountId, fact: Fact) -> None:
                 )
             )
         case MailboxAdded():
-            made.mailbox_added.mailbox.CopyFrom(mailbox_to_proto(account, fact.mailbox, counts=False))
+            made.mailbox_added.mailbox.CopyFrom(
+                mailbox_to_proto(account, fact.mailbox, counts=False, fresh=False)
+            )
         case MailboxRemoved():
             made.mailbox_removed.mailbox = mailbox_name(account, fact.mailbox)
         case MailboxReset():
@@ -113,7 +116,7 @@ def _fill_account(
 ) -> None:
     match fact:
         case AccountAdded():
-            made.account_added.account.CopyFrom(account_to_proto(fact.account))
+            made.account_added.account.CopyFrom(account_to_proto(fact.account, Status()))
         case AccountStateChanged():
             made.account_state_changed.state = state_to_proto(fact.state)
             if fact.error is not None:

@@ -9,8 +9,10 @@ from postroom_server.ids import AccountId, mailbox_name
 from postroom_server.services.convert.fields import set_time
 
 
-def mailbox_to_proto(account: AccountId, mailbox: Mailbox, *, counts: bool = True) -> pb.Mailbox:
-    """The mailbox; without `counts` also where they are known, as the feed shows it."""
+def mailbox_to_proto(
+    account: AccountId, mailbox: Mailbox, *, counts: bool = True, fresh: bool = True
+) -> pb.Mailbox:
+    """The mailbox; without `counts` and `fresh` also where they are known, as the feed shows it."""
     row = mailbox.row
     made = pb.Mailbox(
         name=mailbox_name(account, mailbox.id),
@@ -30,5 +32,6 @@ def mailbox_to_proto(account: AccountId, mailbox: Mailbox, *, counts: bool = Tru
             made.message_count = row.messages
         if row.unseen is not None:
             made.unseen_count = row.unseen
+    if fresh:
         set_time(made, "fresh_time", mailbox.fresh_time)
     return made

@@ -102,4 +102,4 @@ async def _abort(error: Exception, context: Context) -> NoReturn:
     _note(error)
     if isinstance(error, Relayed):
         await context.abort(error.code, error.details, error.trailing)
-    await context.abort_with_status(to_status(error, REQUEST_ID.get()))
+    await context.abort_with_status(to_status(error, REQUEST_ID.get(), notes().account))
