@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from contextlib import asynccontextmanager
 
@@ -111,3 +112,26 @@ async def test_a_closed_pool_shows_header_fields_and_leaves_no_process():
 def test_the_json_of_a_message_gives_the_message():
     parsed = parse_message(RAW)
     assert parser_process.decode(parser_process.encode(parsed)) == parsed
+
+
+ORPHANS = """
+import asyncio, os, psutil, signal
+from postroom_server.backends.parsing import ParserPool
+
+async def main():
+    pool = ParserPool()
+    await pool.parse(b"Subject: x")
+    print(psutil.Process().children()[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_the_process_dies_with_its_starter():
+    starter = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ORPHANS, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await starter.communicate()
+    child = int(out)
+    await eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
