@@ -84,6 +84,8 @@ class Settings:
     """Loopback and private mail servers are allowed, reflection is on."""
     allow_networks: tuple[Network, ...] = ()
     """Networks of mail servers that may be connected to although they are private."""
+    ca_file: Path | None = None
+    """PEM file of further authorities that may certify mail servers; None: the system's alone."""
     reflection: bool = False
     durability: Durability = Durability.KILL
     replicas: int = 0
@@ -209,6 +211,7 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "shards": int,
     "dev": _flag,
     "allow_networks": _networks,
+    "ca_file": Path,
     "reflection": _flag,
     "durability": Durability,
     "replicas": int,

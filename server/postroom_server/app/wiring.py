@@ -22,10 +22,8 @@ from postroom_server.domain.accounts import Account, Kind, State
 from postroom_server.domain.cursors import Cursors
 from postroom_server.domain.identity import Identity
 from postroom_server.domain.ports import (
-    Call,
     Clock,
     CredentialSource,
-    MailAccount,
     MailSender,
     ProviderBackend,
 )
@@ -73,23 +71,6 @@ class SystemClock:
     def now(self) -> datetime:
         """The time now, in UTC."""
         return datetime.now(UTC)
-
-
-class ImapAndSmtp:
-    """Reads over IMAP and sends over SMTP."""
-
-    def __init__(self, imap: ImapBackend, egress: GuardedEgress, tls: ssl.SSLContext) -> None:
-        self._imap, self._egress, self._tls = imap, egress, tls
-
-    async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
-        """See `ports.ProviderBackend`."""
-        return await self._imap.open(call, account, credentials)
-
-    def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
-        """See `ports.ProviderBackend`."""
-        if account.smtp is None:
-            return None
-        return SmtpSender(account, credentials, self._egress, self._tls)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,12 +184,29 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
 def _backends(
     settings: Settings, store: Store, parser: ParserPool, clock: Clock
 ) -> dict[Kind, ProviderBackend]:
-    egress = GuardedEgress(allow_private=settings.allow_networks, allow_loopback=settings.dev)
-    tls = ssl.create_default_context()
+    egress = GuardedEgress(settings.allow_networks, allow_loopback=settings.dev)
+    tls = _tls(settings)
+
+    def sender(account: Account, credentials: CredentialSource) -> MailSender | None:
+        if account.smtp is None:
+            return None
+        return SmtpSender(account, credentials, egress, tls, plaintext_allowed=settings.dev)
+
     return {
-        Kind.IMAP: ImapAndSmtp(ImapBackend(egress, tls), egress, tls),
+        Kind.IMAP: ImapBackend(
+            egress, sender, ca_file=str(settings.ca_file or ""), plaintext_allowed=settings.dev
+        ),
         Kind.SANDBOX: SandboxBackend(store.sandbox, parser, clock),
     }
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """Certificates are always checked; see `Settings.ca_file`."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.ca_file is not None:
+        context.load_verify_locations(cafile=settings.ca_file)
+    return context
 
 
 def _facts(settings: Settings, store: Store) -> ServerFacts:

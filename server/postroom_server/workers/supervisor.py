@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import Final
 
 import structlog
@@ -111,7 +112,8 @@ class Supervisor:
             worker = self._make(account)
             self._workers[account.id] = worker
             assert self._group is not None
-            self._tasks[account.id] = self._group.create_task(self._run(worker, before))
+            # a context of its own: a worker outlives the call that made it
+            self._tasks[account.id] = self._group.create_task(self._run(worker, before), context=Context())
 
     async def _run(self, worker: AccountWorker, before: asyncio.Task[None] | None) -> None:
         """One account, again after a failure of our own, until it is not ours any more."""
