@@ -23,7 +23,13 @@ from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.wire.encoder import Argument, Literals, encode
 from postroom_server.backends.imap.wire.responses import Kind, Status
 from postroom_server.domain.ports import Egress
-from postroom_server.errors import DeadlineExceeded, Internal, PostroomError, ProviderUnreachable
+from postroom_server.errors import (
+    DeadlineExceeded,
+    Internal,
+    PostroomError,
+    ProviderMisbehaved,
+    ProviderUnreachable,
+)
 
 __all__ = ["Connection", "until"]
 
@@ -137,6 +143,8 @@ class Connection(BaseClient):
         """Encrypt an open connection; the caller forgets what the server said before (RFC 9051 section 6.2.1)."""
         await self.run("STARTTLS", deadline=deadline)
         protocol = self.protocol
+        if self.authenticated:
+            self.drop(ProviderMisbehaved("the server logs in before TLS"))
         if protocol.transport is None or protocol.failure is not None:
             raise protocol.failure or Internal("a connection without a transport")
         protocol.restart()

@@ -28,6 +28,8 @@ RENEW_SECONDS = 540.0
 """IDLE is begun anew after so long: servers and middleboxes forget a silent connection after ten to thirty minutes."""
 STEP_SECONDS = 30.0
 """How long one step of the watch (begin IDLE, end it, NOTIFY) may take."""
+REST_SECONDS = 5.0
+"""Pause before the next round where a server ends IDLE by itself."""
 MAX_NOTIFY_MAILBOXES = 1_000
 """More are watched as "all personal ones"."""
 MAX_QUESTIONS = 8
@@ -205,7 +207,7 @@ class Watch:
             if session.can("IDLE"):
                 await self._idle(session)
             else:
-                await self._wait_for_break()
+                await self._wait_for_break(RENEW_SECONDS)
                 await connection.run("NOOP", deadline=self._soon())
             self._break.clear()
             await self._answer(session)
@@ -228,9 +230,9 @@ class Watch:
             return
         self._everywhere = True
 
-    async def _wait_for_break(self) -> None:
+    async def _wait_for_break(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RENEW_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._break.wait()
 
     async def _idle(self, session: Session) -> None:
@@ -242,15 +244,25 @@ class Watch:
             idling.set()
 
         exchange = await connection.send("IDLE", deadline=self._soon(), answer=go_on)
-        exchange.done.add_done_callback(lambda _done: idling.set())
+
+        def ended(_done: object) -> None:
+            idling.set()
+            self._break.set()
+
+        exchange.done.add_done_callback(ended)
         try:
             async with asyncio.timeout(STEP_SECONDS):
                 await idling.wait()
             connection.set_patience(exchange, patient=True)
-            await self._wait_for_break()
+            await self._wait_for_break(RENEW_SECONDS)
             connection.set_patience(exchange, patient=False)
-            connection.write_line(b"DONE")
+            ended_by_itself = exchange.done.done()
+            if not ended_by_itself:
+                connection.write_line(b"DONE")
             await connection.finish(exchange, deadline=self._soon())
+            if ended_by_itself and not self._questions:
+                self._break.clear()
+                await self._wait_for_break(REST_SECONDS)
         except TimeoutError as late:
             raise ProviderUnreachable("the server does not answer IDLE", stage="timeout") from late
         finally:
