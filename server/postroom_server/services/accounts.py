@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from postroom.v1 import account_care_pb2 as care
@@ -10,7 +11,7 @@ from postroom.v1 import account_pb2
 from postroom.v1 import account_service_pb2 as pb
 from postroom.v1.account_service_pb2_grpc import AccountServiceServicer
 
-from postroom_server.domain.accounts import State
+from postroom_server.domain.accounts import Account, State, Status
 from postroom_server.domain.ports import Clock
 from postroom_server.errors import EtagMismatch, PostroomError, RequestInvalid
 from postroom_server.ids import AccountId, check_account_id, new_id, parse_account
@@ -112,6 +113,36 @@ class AccountServicer(AccountServiceServicer):
         """Deletes an account; runs on its owner."""
         await self._accounts.delete(current_call(), named("name", parse_account, request.name))
         return pb.DeleteAccountResponse()
+
+    async def PauseAccount(
+        self, request: care.PauseAccountRequest, context: Context
+    ) -> care.PauseAccountResponse:
+        """Stops the account until it is resumed; pausing a paused one changes nothing."""
+        account, status = await self._set_paused(request.name, paused=True)
+        return care.PauseAccountResponse(account=account_to_proto(account, status))
+
+    async def ResumeAccount(
+        self, request: care.ResumeAccountRequest, context: Context
+    ) -> care.ResumeAccountResponse:
+        """Starts a paused account again."""
+        account, status = await self._set_paused(request.name, paused=False)
+        return care.ResumeAccountResponse(account=account_to_proto(account, status))
+
+    async def _set_paused(self, name: str, *, paused: bool) -> tuple[Account, Status]:
+        account = named("name", parse_account, name)
+        for attempt in range(UPDATE_TRIES):
+            current, status = await self._accounts.get(account)
+            if current.paused is paused:
+                return current, status
+            wanted = replace(
+                current, paused=paused, revision=current.revision + 1, update_time=self._clock.now()
+            )
+            try:
+                return await self._accounts.update(wanted, expected_revision=current.revision, secrets={})
+            except EtagMismatch:
+                if attempt == UPDATE_TRIES - 1:
+                    raise
+        raise EtagMismatch
 
     async def VerifyAccount(
         self, request: care.VerifyAccountRequest, context: Context

@@ -190,6 +190,19 @@ async def test_accounts_are_listed_by_page_address_and_label(served: ServedNode)
     ]
 
 
+async def test_an_account_is_paused_and_resumed_and_twice_is_once(served: ServedNode) -> None:
+    made = await create(served)
+    for verb, request, paused in (
+        ("PauseAccount", account_care_pb2.PauseAccountRequest(name=made.name), True),
+        ("PauseAccount", account_care_pb2.PauseAccountRequest(name=made.name), True),
+        ("ResumeAccount", account_care_pb2.ResumeAccountRequest(name=made.name), False),
+    ):
+        await call(served, SERVICE + verb, request, bearer())
+        assert served.accounts.rows["ann"][0].paused is paused  # type: ignore[index]
+    assert served.accounts.rows["ann"][0].revision == 3  # type: ignore[index]
+    assert served.accounts.secrets["ann"] == {"imap.password": "hunter2", "smtp.password": "hunter3"}  # type: ignore[index]
+
+
 async def test_settings_are_tried_and_told_by_protocol(served: ServedNode) -> None:
     request = account_care_pb2.VerifyAccountRequest(account=imap_account())
     answer = await call(served, SERVICE + "VerifyAccount", request, bearer())
