@@ -244,3 +244,19 @@ async def test_a_deleted_accounts_request_id_makes_a_new_account(store: Store) -
 async def test_a_name_that_is_no_secret_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="not the name of a secret"):
         await store.accounts.create(make_new(secrets={"imap.user": "x"}))
+
+
+async def test_deleting_an_account_touches_no_other(valkey: Valkey, store: Store) -> None:
+    """T16: ids that contain, begin or end with one another, in every shape that an id may have."""
+    names = ["a", "aa", "a.b", "a@b", "a+b", "a-b", "a_b", "A", "a.", "0", "a" * 128, "ann@example.org"]
+    heads = {name: await register(store, name) for name in names}
+    for name in names:
+        await store.outbox.submit(make_new_submission("s1", name, request_id="r-1"))
+        await store.sandbox.open(AccountId(name), f"{name.lower()}.{len(name)}@sandbox.example")
+    for gone in ("a", "ann@example.org"):
+        kept = {key for key in await valkey.keys("*:a:*") if f":a:{gone}:" not in key}
+        await store.accounts.delete(AccountId(gone), OWNER, heads[gone].incarnation, b"removed")
+        left = set(await valkey.keys("*:a:*"))
+        assert kept <= left
+        assert {key.rpartition(":")[2] for key in left - kept} == {"meta", "feed"}
+    assert len(await store.accounts.page("", 100)) == len(names) - 2

@@ -82,6 +82,8 @@ async def test_a_body_is_read_back_whole(store: Store, size: int) -> None:
     await store.outbox.submit(make_new_submission(raw=raw))
     assert await store.outbox.body(ANN, S1) == raw
     assert await store.outbox.body(ANN, SubmissionId("s2")) is None
+    await finish(store, "s1")
+    assert await store.outbox.body(ANN, S1) is None
 
 
 async def test_fifty_callers_with_one_request_id_make_one_submission(store: Store) -> None:

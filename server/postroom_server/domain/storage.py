@@ -117,7 +117,7 @@ class NewAccount:
     """An account to be registered, its secrets in clear (sealed by the store) and its first entry."""
 
     account: Account
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     entry: bytes
     request_id: str = ""
     fingerprint: str = ""
@@ -295,7 +295,7 @@ class NewSubmission:
     """A submission to be accepted: item, body and first entry."""
 
     submission: Submission
-    raw: bytes
+    raw: bytes = field(repr=False)
     entry: bytes
     fingerprint: str
     due_ms: int

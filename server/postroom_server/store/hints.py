@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Generic, TypeVar
@@ -83,8 +82,8 @@ class Hints:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._listeners: set[Listener[Any]] = set()
-        self._wanted: Counter[str] = Counter()
+        self._listeners: dict[str, set[Listener[Any]]] = {}
+        self._confirmed: set[str] = set()
         self._live: PubSub | None = None
         self._task: asyncio.Task[None] | None = None
         self._any = asyncio.Event()
@@ -97,30 +96,23 @@ class Hints:
         listener = Listener(channels, item)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="store hints")
-        self._listeners.add(listener)
-        new = [channel for channel in listener.channels if not self._wanted[channel]]
-        self._wanted.update(listener.channels)
+        new = listener.channels.difference(self._listeners)
+        for channel in listener.channels:
+            self._listeners.setdefault(channel, set()).add(listener)
         self._any.set()
         try:
-            for channel in listener.channels.difference(new):
-                if self._live is not None and channel in self._confirmed(listener):
-                    listener.confirm(channel)
+            for channel in (listener.channels & self._confirmed) - new:
+                listener.confirm(channel)
             await self._tell("ssubscribe", new)
             yield listener
         finally:
-            self._listeners.discard(listener)
-            self._wanted.subtract(listener.channels)
-            self._wanted = +self._wanted
-            await self._tell("sunsubscribe", listener.channels.difference(self._wanted))
-
-    def _confirmed(self, but: Listener[Any]) -> set[str]:
-        """Channels that some other listener hears."""
-        return {
-            channel
-            for one in self._listeners
-            if one is not but
-            for channel in one.channels.difference(one._unconfirmed)  # noqa: SLF001
-        }
+            for channel in listener.channels:
+                self._listeners[channel].discard(listener)
+            left = [channel for channel in listener.channels if not self._listeners[channel]]
+            for channel in left:
+                del self._listeners[channel]
+            self._confirmed.difference_update(left)
+            await self._tell("sunsubscribe", left)
 
     async def _tell(self, verb: str, channels: Iterable[str]) -> None:
         """Changes the subscription if the connection is there; when it is lost, its return subscribes to all."""
@@ -151,15 +143,16 @@ class Hints:
         async with self._connection.listener() as pubsub:
             try:
                 with mapped():
-                    for listener in self._listeners:
+                    self._confirmed.clear()
+                    for listener in set().union(*self._listeners.values()):
                         listener.disconnect()
-                    wanted = list(self._wanted)
+                    wanted = set(self._listeners)
                     if wanted:
                         await pubsub.ssubscribe(*wanted)
                     else:
                         await pubsub.connect()
                     self._live = pubsub
-                    late = [channel for channel in self._wanted if channel not in set(wanted)]
+                    late = set(self._listeners) - wanted
                     if late:
                         await pubsub.ssubscribe(*late)
                     await self._hear(pubsub)
@@ -177,17 +170,16 @@ class Hints:
                 await pubsub.ping()
                 continue
             asked = False
-            kind = message["type"]
-            if kind not in {"smessage", "ssubscribe"}:
-                continue
-            channel = message["channel"].decode()
-            for listener in self._listeners:
-                if channel not in listener.channels:
-                    continue
-                if kind == "smessage":
-                    listener.hear(channel, message["data"])
-                else:
-                    listener.confirm(channel)
+            match message["type"]:
+                case "smessage":
+                    channel = message["channel"].decode()
+                    for listener in self._listeners.get(channel, ()):
+                        listener.hear(channel, message["data"])
+                case "ssubscribe":
+                    channel = message["channel"].decode()
+                    self._confirmed.add(channel)
+                    for listener in self._listeners.get(channel, ()):
+                        listener.confirm(channel)
 
     async def aclose(self) -> None:
         """Ends the connection."""

@@ -132,7 +132,10 @@ class Outbox:
         """Seals and writes the body; empty, or why it was refused."""
         submission, raw = new.submission.id, memoryview(new.raw)
         chunks = _chunks(len(raw))
-        for first in range(0, chunks, CHUNKS_AT_ONCE):
+        alone = (
+            range(1),
+        )  # the first one makes the script known, so that the others cannot overtake one another
+        for numbers in (*alone, *_groups(1, chunks)):
             replies = await self._connection.run_many(
                 [
                     BodyPut(
@@ -148,7 +151,7 @@ class Outbox:
                             field=_body_field(submission, number),
                         ),
                     )
-                    for number in range(first, min(first + CHUNKS_AT_ONCE, chunks))
+                    for number in numbers
                 ]
             )
             for status, *_ in replies:
@@ -237,8 +240,8 @@ class Outbox:
             return None
         raw = bytearray()
         chunks = _chunks(int(size))
-        for first in range(0, chunks, CHUNKS_AT_ONCE):
-            last = min(first + CHUNKS_AT_ONCE, chunks) - 1
+        for numbers in _groups(0, chunks):
+            first, last = numbers.start, numbers.stop - 1
             sealed = await self._connection.do("LRANGE", keys.body(submission), first, last)
             for number, chunk in enumerate(sealed, first):
                 raw += self._opened(account, submission, number, chunk)
@@ -339,6 +342,11 @@ def _refuse(status: bytes) -> None:
 def _chunks(size: int) -> int:
     """How many chunks a message has: one at least."""
     return max(1, -(-size // CHUNK_BYTES))
+
+
+def _groups(first: int, end: int) -> list[range]:
+    """Numbers of chunks from `first` to below `end`, in groups that travel together."""
+    return [range(at, min(at + CHUNKS_AT_ONCE, end)) for at in range(first, end, CHUNKS_AT_ONCE)]
 
 
 def _body_field(submission: SubmissionId, index: int) -> str:

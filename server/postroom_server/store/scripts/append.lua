@@ -23,7 +23,7 @@ local function append(to, account, epoch, seq, entries, limits, whole)
   for _ = 1, TRIM + #entries do
     if low >= last then break end
     local head = redis.call('LINDEX', feed, 0)
-    if bytes <= room and struct.unpack('>I8', head) >= oldest then break end
+    if not head or bytes <= room and struct.unpack('>I8', head) >= oldest then break end
     redis.call('LPOP', feed)
     bytes, low = bytes - #head, low + 1
   end

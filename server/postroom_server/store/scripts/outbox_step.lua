@@ -23,7 +23,7 @@ if due_ms ~= '' then
   redis.call('ZADD', due, due_ms, id)
 else
   redis.call('ZREM', due, id)
-  if redis.call('UNLINK', body) == 1 then redis.call('HINCRBY', meta, 'ob', '-' .. held[4]) end
+  if redis.call('UNLINK', body) == 1 then redis.call('HINCRBY', meta, 'ob', 0 - tonumber(held[4])) end
   redis.call('PEXPIRE', item, keep)
   if held[3] ~= '' then redis.call('PEXPIRE', held[3], keep) end
   redis.call('ZADD', final, clock() + tonumber(keep), id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from postroom_server.store.keys import AccountKeys, SiteKeys
@@ -40,7 +40,7 @@ class SandboxAppend(Script):
     received_us: int
     flags: str
     most: int
-    raw: bytes
+    raw: bytes = field(repr=False)
 
     def keys(self) -> Sequence[str]:
         """The sandbox, the mailbox and the hints."""
