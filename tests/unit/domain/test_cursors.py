@@ -62,7 +62,8 @@ def test_a_site_cursor_is_read_back(cursors, seed):
     rng = random.Random(seed)
     shards = {
         Shard(shard): ShardPlace(
-            at=PointerId(ms=NOW + rng.randint(-1_000_000, 1_000_000), n=rng.randint(0, 20)), skip=rng.randint(0, 3)
+            at=PointerId(ms=NOW + rng.randint(-1_000_000, 1_000_000), n=rng.randint(0, 20)),
+            skip=rng.randint(0, 3),
         )
         for shard in rng.sample(range(256), rng.randint(0, 256))
     }
