@@ -38,7 +38,7 @@ from postroom_server.errors import (
 
 __all__ = ["read_content", "read_part", "read_source", "read_summaries"]
 
-BATCH_MESSAGES = 200
+BATCH_MESSAGES = 500
 """Summaries per FETCH."""
 MAX_TEXT_BYTES = 16 << 20
 """Encoded bytes that are fetched of one text."""

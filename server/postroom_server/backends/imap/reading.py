@@ -6,6 +6,7 @@ output: `fetching.py` asks the server. Everything comes from strangers; decoding
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,7 @@ from postroom_server.domain.mime import (
 __all__ = ["flags_of", "part_of", "parts_of", "summary_of", "texts_of"]
 
 _IDENTITY = frozenset({"7bit", "8bit", "binary"})
+_PLAIN = re.compile(rb"(?:[!-~]+(?: [!-~]+)*)?\Z")
 _TEXTS = frozenset({"plain", "html"})
 
 
@@ -96,11 +98,18 @@ def flags_of(names: frozenset[str] | None) -> frozenset[Flag]:
     return frozenset(flag for flag in map(flag_from_wire, names or ()) if flag is not None)
 
 
+def _header(raw: bytes) -> str:
+    """Decode a header text; most are plain words and need no decoder."""
+    if _PLAIN.match(raw) and b"=?" not in raw:
+        return raw.decode("ascii")
+    return decode_header(raw)
+
+
 def _addresses(found: Sequence[wire.Address]) -> tuple[Address, ...]:
     return tuple(
         Address(
-            display_name=decode_header(one.name or b""),
-            address=f"{decode_header(one.mailbox or b'')}@{decode_header(one.host)}",
+            display_name=_header(one.name or b""),
+            address=f"{_header(one.mailbox or b'')}@{_header(one.host)}",
         )
         for one in found[:MAX_ADDRESSES]
         if one.host is not None and one.mailbox
@@ -139,7 +148,7 @@ def summary_of(found: Fetch, key: ItemKey, mailbox: MailboxKey, epoch: int) -> S
         internet_message_id=next(iter(parse_message_ids(envelope.message_id or b"")), ""),
         in_reply_to=parse_message_ids(envelope.in_reply_to or b"")[:MAX_REFERENCES],
         references=_references(found),
-        subject=decode_header(envelope.subject or b"")[:MAX_SUBJECT],
+        subject=_header(envelope.subject or b"")[:MAX_SUBJECT],
         from_=from_,
         sender=sender if sender != from_ else (),
         reply_to=reply_to if reply_to != from_ else (),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 from postroom_server.backends.imap.wire.data import flag_set
@@ -22,7 +23,11 @@ from postroom_server.backends.imap.wire.tokens import Node, as_bytes, as_int, as
 
 __all__ = ["Fetch", "read_date", "read_fetch"]
 
+PLAIN_FLAGS = 1_024
+"""Flag lists that are remembered: a reading of a mailbox repeats few of them a hundred thousand times."""
+
 _SECTION = re.compile(rb"(BODY|BINARY(?:\.SIZE)?)\[([^\]]*)\](?:<(\d{1,10})>)?\Z", re.IGNORECASE)
+_PLAIN = re.compile(rb"\(UID (\d{1,9}) FLAGS \(([^()\"{\r\n]{0,512})\)\)\r\n\Z")
 _DATE = re.compile(rb" ?(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+\-])(\d{2})(\d{2})\Z")
 _MONTHS = {name: number for number, name in enumerate(
     (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), start=1
@@ -69,6 +74,11 @@ def read_date(text: bytes | None) -> datetime | None:
         return local.astimezone(UTC)
     except (ValueError, KeyError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=PLAIN_FLAGS)
+def _plain_flags(text: bytes) -> frozenset[str]:
+    return flag_set(list(text.split()))
 
 
 def _unsigned(node: Node, top: int) -> int:
@@ -123,6 +133,9 @@ def read_fetch(number: int, parts: Parts, offset: int) -> Fetch:
     Raises:
         Malformed: it is no list of pairs, or a known item has the wrong shape.
     """
+    plain = _PLAIN.match(parts[0], offset)
+    if plain:
+        return Fetch(number=number, uid=int(plain.group(1)), flags=_plain_flags(plain.group(2)))
     nodes = read(parts, offset)
     if not nodes or not isinstance(nodes[0], list) or len(nodes[0]) % 2:
         raise Malformed("message data without a list of pairs")
