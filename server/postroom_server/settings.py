@@ -88,8 +88,6 @@ class Settings:
     """PEM file of further authorities that may certify mail servers; None: the system's alone."""
     reflection: bool = False
     durability: Durability = Durability.KILL
-    replicas: int = 0
-    """Replicas that must have a submission before it is accepted."""
     log_level: LogLevel = LogLevel.INFO
     log_json: bool = True
     drain_seconds: float = 4.0
@@ -135,8 +133,6 @@ class Settings:
         """Raises SettingInvalid where values do not go together or are out of bounds."""
         if self.shards not in SHARD_COUNTS:
             raise SettingInvalid("POSTROOM_SHARDS", f"must be one of {SHARD_COUNTS}")
-        if not 0 <= self.replicas <= 9:
-            raise SettingInvalid("POSTROOM_REPLICAS", "must be 0 to 9")
         if not 0 <= self.drain_seconds <= 300:
             raise SettingInvalid("POSTROOM_DRAIN_SECONDS", "must be 0 to 300")
         if not 3_600 <= self.retention_seconds <= 90 * 86_400:
@@ -214,7 +210,6 @@ _READERS: Final[Mapping[str, Callable[[str], object]]] = {
     "ca_file": Path,
     "reflection": _flag,
     "durability": Durability,
-    "replicas": int,
     "log_level": LogLevel,
     "log_json": _flag,
     "drain_seconds": float,

@@ -51,7 +51,6 @@ def test_arguments_win_over_the_environment() -> None:
         ("LOG_LEVEL", "loud"),
         ("DURABILITY", "always"),
         ("ALLOW_NETWORKS", "10.0.0.0/99"),
-        ("REPLICAS", "-1"),
         ("DRAIN_SECONDS", "1000"),
         ("DRAIN_SECONDS", "nan"),
         ("RETENTION_SECONDS", "1"),

@@ -26,7 +26,13 @@ from postroom_server.app.children import Child, Program, say
 from postroom_server.app.envoy import GatewayOptions, GatewayUnusable, envoy_command, render
 from postroom_server.app.parts import NodeSpec, Parts, StartFailed, UpOptions
 from postroom_server.app.places import FolderInUse, Places
-from postroom_server.app.valkey import StoreUnusable, ValkeyOptions, valkey_command, wait_until_answering
+from postroom_server.app.valkey import (
+    StoreUnusable,
+    ValkeyOptions,
+    sync_always,
+    valkey_command,
+    wait_until_answering,
+)
 
 START_TIMEOUT = 60.0
 """Seconds from an answering store to the first answer of the gateway."""
@@ -109,6 +115,11 @@ class Supervisor:
         finally:
             self._places.up.unlink(missing_ok=True)
             self._places.remove_sockets()
+
+    async def _sync(self) -> None:
+        """Keeps our own store's file on disk, where it does not do so by itself."""
+        if self._valkey and self._options.durability == "kill":
+            await sync_always(self._places.valkey)
 
     def _children(self) -> list[Child]:
         store = [self._valkey] if self._valkey else []

@@ -42,7 +42,7 @@ from postroom_server.services.registry import Registry
 from postroom_server.services.server import ServerFacts, ServerServicer
 from postroom_server.services.submissions import SubmissionServicer
 from postroom_server.services.tokens import TokenServicer
-from postroom_server.settings import Settings
+from postroom_server.settings import Durability, Settings
 from postroom_server.store import Options, Store
 from postroom_server.telemetry.metrics import Metrics
 from postroom_server.workers.account import AccountTools, AccountWorker
@@ -61,8 +61,6 @@ from postroom_server.workers.tailer import Tailer
 
 OPENING_AT_ONCE: Final = 48
 """Accounts of a node that connect at the same time."""
-STORE_SHARE: Final = 0.4
-"""Share of the store's memory that all feeds together may take."""
 
 
 class SystemClock:
@@ -105,7 +103,10 @@ class Parts:
 async def build(settings: Settings, nonce: Nonce, started: datetime) -> Parts:
     """Connects the store and makes every part; nothing runs yet. Raises KeyUnusable, StoreUnfit, StoreUnavailable."""
     key = read_key(settings.key_file)
-    options = Options(feed_age_ms=int(settings.retention_seconds * 1000))
+    options = Options(
+        feed_age_ms=int(settings.retention_seconds * 1000),
+        require_fsync=settings.durability is Durability.FSYNC,
+    )
     store = await open_store(settings.redis, settings.key_file, shards=settings.shards, options=options)
     try:
         return _build(settings, nonce, started, key, store)
@@ -158,7 +159,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
             MailboxServicer(commands),
             MessageServicer(commands, pager),
             SubmissionServicer(accounts, submissions, pager, prints, clock),
-            ChangeServicer(feed, authenticator),
+            ChangeServicer(feed, authenticator, metrics),
             TokenServicer(store.tokens, authenticator, pager, clock),
             ServerServicer(store.leases, _facts(settings, store)),
         ]
@@ -215,5 +216,4 @@ def _facts(settings: Settings, store: Store) -> ServerFacts:
         shard_count=store.identity.shard_count,
         retention_seconds=settings.retention_seconds,
         retention_account_bytes=store.options.feed_bytes,
-        retention_store_share=STORE_SHARE,
     )

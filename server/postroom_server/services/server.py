@@ -23,7 +23,6 @@ class ServerFacts:
     shard_count: int
     retention_seconds: float
     retention_account_bytes: int
-    retention_store_share: float
 
 
 class ServerServicer(ServerServiceServicer):
@@ -46,7 +45,6 @@ class ServerServicer(ServerServiceServicer):
             shard_count=self._facts.shard_count,
             retention=to_duration(self._facts.retention_seconds),
             retention_account_bytes=self._facts.retention_account_bytes,
-            retention_store_share=self._facts.retention_store_share,
         )
 
 

@@ -74,7 +74,7 @@ type GetServerInfoResponse struct {
 	Retention *durationpb.Duration `protobuf:"bytes,4,opt,name=retention,proto3" json:"retention,omitempty"`
 	// The most bytes of changes that are retained for one account.
 	RetentionAccountBytes int64 `protobuf:"varint,5,opt,name=retention_account_bytes,json=retentionAccountBytes,proto3" json:"retention_account_bytes,omitempty"`
-	// The share of the store's memory that changes may take in all, from 0 to 1.
+	// The share of the store's memory that changes may take in all, from 0 to 1. 0: there is no bound but the two above.
 	RetentionStoreShare float64 `protobuf:"fixed64,6,opt,name=retention_store_share,json=retentionStoreShare,proto3" json:"retention_store_share,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache

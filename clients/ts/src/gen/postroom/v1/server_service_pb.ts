@@ -77,7 +77,7 @@ export type GetServerInfoResponse = Message<"postroom.v1.GetServerInfoResponse">
   retentionAccountBytes: bigint;
 
   /**
-   * The share of the store's memory that changes may take in all, from 0 to 1.
+   * The share of the store's memory that changes may take in all, from 0 to 1. 0: there is no bound but the two above.
    *
    * @generated from field: double retention_store_share = 6;
    */
