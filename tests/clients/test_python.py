@@ -13,6 +13,7 @@ from typing import Any
 
 import postroom as client_package
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from postroom import errors
 from postroom.v1 import account_care_pb2, account_pb2, account_service_pb2, message_pb2, token_pb2
 from postroom.v1.composed_message_pb2 import ComposedMessage
@@ -20,7 +21,7 @@ from postroom.v1.mailbox_service_pb2 import ListMailboxesRequest
 from postroom.v1.message_batch_pb2 import ModifyMessagesRequest
 from postroom.v1.search_pb2 import SearchCondition, SearchFilter, SearchMessagesRequest
 from postroom.v1.submission_pb2 import Submission
-from postroom.v1.submission_service_pb2 import SubmitMessageRequest
+from postroom.v1.submission_service_pb2 import SubmitMessageRequest, UploadSubmissionRequest
 from postroom.v1.token_service_pb2 import CreateTokenRequest, RevokeTokenRequest
 
 from tests.fixtures.eventually import eventually
@@ -160,6 +161,22 @@ async def test_an_account_is_paused_refuses_and_is_resumed(client: client_packag
     await client.accounts.ResumeAccount(account_care_pb2.ResumeAccountRequest(name=account.name))
     answer = await client.mailboxes.ListMailboxes(ListMailboxesRequest(parent=account.name))
     assert answer.mailboxes
+
+
+async def test_a_large_message_is_uploaded_in_pieces(client: client_package.Postroom) -> None:
+    account = await sandbox(client)
+    raw = f"From: {account.email}\r\nTo: {account.email}\r\nSubject: Large\r\n\r\n".encode()
+    raw += b"".join(b"%070d\r\n" % number for number in range(40_000))
+    pieces = [
+        UploadSubmissionRequest(
+            parent=account.name if start == 0 else "", content=HttpBody(data=raw[start : start + 500_000])
+        )
+        for start in range(0, len(raw), 500_000)
+    ]
+    async with client.watch(account.name, start="EARLIEST") as watch:
+        await client.submissions.UploadSubmission(iter(pieces))
+        message = await added(watch, "Large")
+    assert (await client.download(message.name)).endswith(raw[-1_000_000:])
 
 
 async def test_an_account_is_changed_by_mask_and_listed_by_label(client: client_package.Postroom) -> None:

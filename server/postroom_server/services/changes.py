@@ -7,6 +7,7 @@ a status off. It refuses to queue more than a few frames between the feed and th
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from typing import Final, assert_never
@@ -45,6 +46,7 @@ from postroom_server.services.convert.fields import (
 )
 from postroom_server.services.convert.messages import view_from
 from postroom_server.telemetry.logging import get_logger
+from postroom_server.telemetry.metrics import Metrics
 from postroom_server.workers.feed import FeedReader
 from postroom_server.workers.frames import (
     CheckpointFrame,
@@ -69,6 +71,8 @@ CHECK_SECONDS: Final = 2.5
 FRAMES_AHEAD: Final = 16
 """Frames that may wait for a reader that is slower than the feed."""
 RETRY_SECONDS: Final = 1.0
+LIVE_SECONDS: Final = 300.0
+"""A change that was noticed longer ago counts as read from the past, not as delivered late."""
 _ENDS: Final[Mapping[str, str]] = {"SERVER_DRAINING": "DRAINING", "ACCOUNT_NOT_FOUND": "ACCOUNT_REMOVED"}
 _REASONS: Final = frozenset(pb.StreamEnd.Reason.keys())
 _log = get_logger("changes")
@@ -78,9 +82,15 @@ class ChangeServicer(ChangeServiceServicer):
     """Serves feeds; any node does."""
 
     def __init__(
-        self, feed: FeedReader, authenticator: Authenticator, *, check_seconds: float = CHECK_SECONDS
+        self,
+        feed: FeedReader,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        *,
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
-        self._feed, self._authenticator, self._check_seconds = feed, authenticator, check_seconds
+        self._feed, self._authenticator, self._metrics = feed, authenticator, metrics
+        self._check_seconds = check_seconds
 
     async def WatchChanges(
         self, request: pb.WatchChangesRequest, context: Context
@@ -104,7 +114,9 @@ class ChangeServicer(ChangeServiceServicer):
             async with aclosing(self._frames(options, caller())) as frames:
                 async for frame in frames:
                     cursor = frame.cursor
-                    yield _frame(frame)
+                    answer = _frame(frame)
+                    yield answer
+                    self._count(frame, answer)
         except PostroomError as error:
             if not cursor:
                 raise
@@ -115,6 +127,16 @@ class ChangeServicer(ChangeServiceServicer):
                 raise
             _log.error("a stream met a fault of our own", exc_info=error)
             yield _frame(EndFrame(cursor=cursor, reason="INTERNAL", retry_after=RETRY_SECONDS))
+
+    def _count(self, frame: Frame, answer: pb.WatchChangesResponse) -> None:
+        if isinstance(frame, EntryFrame):
+            noticed = answer.change.detect_time
+            delay = time.time() - noticed.seconds - noticed.nanos / 1e9
+            # What is read again from the past says nothing about delivery.
+            if delay < LIVE_SECONDS:
+                self._metrics.delivery_seconds.observe(max(delay, 0.0))
+        elif isinstance(frame, ResetFrame):
+            self._metrics.resets.labels(frame.reason.value).inc()
 
     async def _frames(self, options: WatchOptions, token: Token) -> AsyncGenerator[Frame, None]:
         """The feed's frames, ended when the token is."""

@@ -110,15 +110,7 @@ class Metrics:
         )
 
     def _feed(self, registry: CollectorRegistry) -> None:
-        self.changes = Counter(
-            "postroom_changes", "Changes written to the feed, by kind.", ["kind"], registry=registry
-        )
         self.watchers = Gauge("postroom_watchers", "Readers that are watching the feed.", registry=registry)
-        self.feed_lag = Gauge(
-            "postroom_feed_lag_changes",
-            "Changes that the slowest reader of this node is behind.",
-            registry=registry,
-        )
         self.resets = Counter(
             "postroom_resets", "Resets told to readers, by reason.", ["reason"], registry=registry
         )

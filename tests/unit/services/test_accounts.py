@@ -149,6 +149,14 @@ async def test_a_kept_password_is_not_sent_to_another_host(served: ServedNode) -
     ).account.imap.host == "evil.example.com"
 
 
+async def test_the_backend_of_an_account_stays(served: ServedNode) -> None:
+    await create(served)
+    given = account_pb2.Account(name="accounts/ann", sandbox=account_pb2.SandboxSettings())
+    request = pb.UpdateAccountRequest(account=given)
+    told = (await refused(served, SERVICE + "UpdateAccount", request, bearer()))[2]
+    assert told["fields"] == ["account.sandbox"]
+
+
 async def test_an_old_etag_is_refused(served: ServedNode) -> None:
     made = await create(served)
     await update(served, "display_name", display_name="x")

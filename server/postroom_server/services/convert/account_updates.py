@@ -61,6 +61,9 @@ def updated(current: Account, given: pb.Account, paths: Sequence[str], now: date
         raise EtagMismatch(etag=current.etag)
     wanted = _paths(given, paths)
     merged = account_to_proto(current)
+    backend = given.WhichOneof("backend")
+    if backend and backend != merged.WhichOneof("backend"):
+        raise RequestInvalid(f"account.{backend}", "the backend of an account cannot be changed")
     for path in sorted(wanted):
         _copy(path, given, merged)
     _fill_secrets(merged, given)
