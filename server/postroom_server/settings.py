@@ -65,7 +65,7 @@ class Settings:
     Addresses are `host:port` or `unix:///absolute/path`. Times are seconds.
     """
 
-    redis: str = "redis://127.0.0.1:6379/0"
+    redis_url: str = "redis://127.0.0.1:6379/0"
     listen: str = "127.0.0.1:7070"
     advertise: str = ""
     """Where other nodes reach this one; empty: `listen`."""
@@ -196,7 +196,7 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 _READERS: Final[Mapping[str, Callable[[str], object]]] = {
-    "redis": _url,
+    "redis_url": _url,
     "listen": address,
     "advertise": address,
     "admin": address,

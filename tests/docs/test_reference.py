@@ -32,7 +32,7 @@ def test_every_setting_of_a_node_stands_in_the_reference_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["redis", "listen", "admin", "shards", "log_level", "drain_seconds", "retention_seconds"]
+    "name", ["redis_url", "listen", "admin", "shards", "log_level", "drain_seconds", "retention_seconds"]
 )
 def test_the_reference_shows_the_default_that_the_code_has(name: str) -> None:
     default = next(one.default for one in fields(Settings) if one.name == name)

@@ -44,7 +44,7 @@ def test_arguments_win_over_the_environment() -> None:
         ("LISTEN", "host:70000"),
         ("LISTEN", "unix://relative"),
         ("LISTEN", "unix:///" + "x" * 120),
-        ("REDIS", "http://x"),
+        ("REDIS_URL", "http://x"),
         ("SHARDS", "7"),
         ("SHARDS", "many"),
         ("DEV", "maybe"),

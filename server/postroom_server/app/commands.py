@@ -77,12 +77,12 @@ def node(arguments: Sequence[str]) -> int:
     """Run one node beside a store that somebody operates."""
     parser = _parser("node", node)
     for one in fields(Settings):
-        name = f"--{one.name.replace('_', '-')}"
+        name = "--redis" if one.name == "redis_url" else f"--{one.name.replace('_', '-')}"
         variable = f"environment: {PREFIX}{one.name.upper()}"
         if one.name in {"dev", "reflection"}:
-            parser.add_argument(name, action="store_const", const="true", help=variable)
+            parser.add_argument(name, dest=one.name, action="store_const", const="true", help=variable)
         else:
-            parser.add_argument(name, metavar="VALUE", help=variable)
+            parser.add_argument(name, dest=one.name, metavar="VALUE", help=variable)
     try:
         settings = Settings.read(os.environ, vars(parser.parse_args(arguments)))
     except SettingInvalid as error:
@@ -191,7 +191,7 @@ def _twin(parser: argparse.ArgumentParser) -> Any:
 
 
 def _redis() -> str:
-    return os.environ.get("POSTROOM_REDIS") or os.environ.get("POSTROOM_REDIS_URL") or Settings().redis
+    return os.environ.get("POSTROOM_REDIS_URL") or Settings().redis_url
 
 
 def _store_arguments(parser: argparse.ArgumentParser) -> None:

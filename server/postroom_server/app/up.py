@@ -74,7 +74,7 @@ class Supervisor:
             **({"memory": options.memory} if options.memory else {}),
         )
         self._redis_url = options.redis_url or store.url
-        self._environment = {**os.environ, "POSTROOM_REDIS": self._redis_url}
+        self._environment = {**os.environ, "POSTROOM_REDIS_URL": self._redis_url}
         self._valkey = None if options.redis_url else self._valkey_child(store)
         self._nodes = [self._node_child(index) for index in range(1, options.nodes + 1)]
         self._envoy = self._envoy_child()

@@ -107,7 +107,7 @@ async def build(settings: Settings, nonce: Nonce, started: datetime) -> Parts:
         feed_age_ms=int(settings.retention_seconds * 1000),
         require_fsync=settings.durability is Durability.FSYNC,
     )
-    store = await open_store(settings.redis, settings.key_file, shards=settings.shards, options=options)
+    store = await open_store(settings.redis_url, settings.key_file, shards=settings.shards, options=options)
     try:
         return _build(settings, nonce, started, key, store)
     except BaseException:
