@@ -33,7 +33,7 @@ test: $(DEV) $(GO) $(NODE) debian ## Run every test, quick ones first (a part: T
 ##@ For changes
 
 .PHONY: check
-check: ruff types imports contract generated envoy yaml ## Lint, types, import rules, contract, generated code, gateway configuration
+check: ruff types imports contract generated compiled envoy yaml ## Lint, types, import rules, contract, generated code, gateway configuration
 
 .PHONY: gen
 gen: $(DEV) $(GO) $(NODE) ## Generate the code of all languages from proto/
@@ -77,6 +77,11 @@ contract: $(DEV) ## buf lint, format and breaking against the committed image
 .PHONY: generated
 generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
 	@$(BIN)/python scripts/check_generated
+
+.PHONY: compiled
+compiled: $(GO) $(NODE) ## Go and TypeScript compile, where their toolchains are there
+	@if command -v go >/dev/null; then cd clients/go && go build ./... && go vet ./...; fi
+	@if command -v npm >/dev/null; then cd clients/ts && npx --no-install tsc --noEmit; fi
 
 .PHONY: envoy
 envoy: $(DEV) ## Envoy accepts the gateway's configuration
