@@ -110,7 +110,9 @@ def slices(observed: Observations, size: int) -> Iterator[Observations]:
     if len(present) + len(gone) <= size:
         yield observed
         return
-    pieces = [(piece, BitMap()) for piece in _pieces(present, size)] + [(BitMap(), piece) for piece in _pieces(gone, size)]
+    pieces = [(piece, BitMap()) for piece in _pieces(present, size)] + [
+        (BitMap(), piece) for piece in _pieces(gone, size)
+    ]
     for index, (here, left) in enumerate(pieces):
         keys = replace(observed.present, numbers=here)
         yield replace(
