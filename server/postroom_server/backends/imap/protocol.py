@@ -52,6 +52,10 @@ def _void(_text: bytes, _size: int) -> LiteralSink:
     return _Void()
 
 
+def _ignore(_parts: Parts) -> None:
+    pass
+
+
 class Exchange:
     """One command in flight.
 
@@ -149,6 +153,9 @@ class Protocol(BaseProtocol):
             self.fail(farewell(self.bye))
         else:
             self.fail(ProviderUnreachable("the connection was lost", stage="closed"))
+        # Without these a closed connection and its TLS state would wait for the collector of cycles.
+        self.transport = self.listener = self.on_failure = None
+        self._splitter = Splitter(_ignore)
 
     def fail(self, error: PostroomError) -> None:
         """End the connection: everything in flight gets the error, and so does whatever is tried later."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from pyroaring import BitMap
@@ -37,6 +38,10 @@ __all__ = [
 
 MAX_CAPABILITIES = 512
 """Words of a CAPABILITY response that are kept."""
+SHARED_LINES = 256
+"""CAPABILITY lines that are remembered, so that ten thousand connections do not keep ten thousand copies."""
+MAX_SHARED_BYTES = 4_096
+"""Longer lines are not remembered."""
 MAX_ID_FIELDS = 30
 """Fields of an ID response: the number that RFC 2971 allows."""
 MAX_ID_BYTES = 1_024
@@ -182,7 +187,15 @@ def _delimiter(node: Node) -> str | None:
 
 def read_capability(parts: Parts, offset: int) -> Capability:
     """Read `* CAPABILITY IMAP4rev1 IDLE ...`."""
+    if len(parts) == 1 and len(parts[0]) <= MAX_SHARED_BYTES:
+        return Capability(names=_shared_words(parts[0][offset:]))
     return Capability(names=_words(parts, offset))
+
+
+@lru_cache(maxsize=SHARED_LINES)
+def _shared_words(text: bytes) -> frozenset[str]:
+    """The words of a line that many connections bring: one set for all of them."""
+    return _words([text], 0)
 
 
 def read_enabled(parts: Parts, offset: int) -> Enabled:
