@@ -260,3 +260,16 @@ async def test_deleting_an_account_touches_no_other(valkey: Valkey, store: Store
         assert kept <= left
         assert {key.rpartition(":")[2] for key in left - kept} == {"meta", "feed"}
     assert len(await store.accounts.page("", 100)) == len(names) - 2
+
+
+async def test_what_a_provider_can_is_noted_beside_the_record_by_the_owner_only(store: Store) -> None:
+    await register(store)
+    await store.accounts.probed(ANN, OWNER, {"push": ["IDLE"]})
+    found = await store.accounts.get(ANN)
+    assert found is not None
+    assert found[0].capabilities == {"push": ["IDLE"]}
+    assert found[0].revision == 1
+    with pytest.raises(Fenced):
+        await store.accounts.probed(ANN, Nonce("another"), {})
+    with pytest.raises((AccountGone, Fenced)):
+        await store.accounts.probed(AccountId("nobody"), OWNER, {})

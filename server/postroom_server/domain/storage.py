@@ -155,6 +155,10 @@ class AccountStore(Protocol):
         """Replaces the record (compare-and-set on the revision); None removes a secret. Raises EtagMismatch."""
         ...
 
+    async def probed(self, account: AccountId, nonce: Nonce, capabilities: Mapping[str, object]) -> None:
+        """Notes what the account's provider can; the revision stays. Raises Fenced, AccountGone, StoreFull."""
+        ...
+
     async def secrets(self, account: AccountId) -> Mapping[str, str]:
         """The secrets in clear; never logged, never returned to a caller."""
         ...

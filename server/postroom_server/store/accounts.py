@@ -34,6 +34,7 @@ from postroom_server.store.sandbox import MAILBOXES
 from postroom_server.store.scripts.accounts import (
     AccountCreate,
     AccountDelete,
+    AccountProbed,
     AccountUpdate,
     FeedLimits,
     RequestClaim,
@@ -138,12 +139,14 @@ class Accounts:
         commands: list[Command] = []
         for account in accounts:
             keys = self._keys.account(account)
-            commands += [("HMGET", keys.config, "v", "r", "h"), ("HMGET", keys.meta, "st")]
+            commands += [("HMGET", keys.config, "v", "r", "h", "c"), ("HMGET", keys.meta, "st")]
         replies = await self._connection.batch(commands)
         found = []
         for account, config, meta in zip(accounts, replies[::2], replies[1::2], strict=True):
             if config[0] is not None and meta[0] is not None:
-                record = records.decode_account(account, int(config[0]), config[1], _names(config[2]))
+                record = records.decode_account(
+                    account, int(config[0]), config[1], _names(config[2]), config[3]
+                )
                 found.append((record, records.decode_status(meta[0])))
         return found
 
@@ -206,6 +209,17 @@ class Accounts:
             case b"CONFLICT":
                 raise EtagMismatch(account=account.id)
         return records.with_secrets(account, _names(reply[1]), revision)
+
+    async def probed(self, account: AccountId, nonce: Nonce, capabilities: Mapping[str, object]) -> None:
+        """Notes what the provider can; the revision stays. Raises Fenced, AccountGone, StoreFull."""
+        keys = self._keys.account(account)
+        shown = records.encode_capabilities(capabilities)
+        reply = await self._connection.run(AccountProbed(account=keys, nonce=nonce, capabilities=shown))
+        match reply[0]:
+            case b"FENCED":
+                raise Fenced
+            case b"GONE":
+                raise AccountGone(account)
 
     async def secrets(self, account: AccountId) -> Mapping[str, str]:
         """The secrets in clear; never logged, never returned to a caller."""

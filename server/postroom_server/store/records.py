@@ -203,11 +203,22 @@ def encode_account(account: Account) -> bytes:
         paused=account.paused,
         create_us=microseconds(account.create_time),
         update_us=microseconds(account.update_time),
-        capabilities=json.dumps(account.capabilities) if account.capabilities else "",
     ).SerializeToString(deterministic=True)
 
 
-def decode_account(account: AccountId, revision: int, stored: bytes, secrets: frozenset[str]) -> Account:
+def encode_capabilities(capabilities: Mapping[str, object]) -> bytes:
+    """What an account's provider can, which stands beside its record."""
+    return records.Capabilities(shown=json.dumps(capabilities)).SerializeToString(deterministic=True)
+
+
+def _capabilities(stored: bytes | None) -> Mapping[str, object]:
+    shown: Mapping[str, object] = json.loads(records.Capabilities.FromString(stored).shown) if stored else {}
+    return shown
+
+
+def decode_account(
+    account: AccountId, revision: int, stored: bytes, secrets: frozenset[str], capabilities: bytes | None
+) -> Account:
     """The account of a stored form."""
     record = records.Account.FromString(stored)
     return Account(
@@ -234,7 +245,7 @@ def decode_account(account: AccountId, revision: int, stored: bytes, secrets: fr
         create_time=time_of(record.create_us),
         update_time=time_of(record.update_us),
         revision=revision,
-        capabilities=json.loads(record.capabilities) if record.capabilities else {},
+        capabilities=_capabilities(capabilities),
         has_secrets=secrets,
     )
 

@@ -107,7 +107,7 @@ class OAuth(_message.Message):
     def __init__(self, app: _Optional[str] = ..., user: _Optional[str] = ..., expire_us: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("email", "display_name", "kind", "imap", "smtp", "oauth", "mailbox_roles", "watched_mailboxes", "live_mailboxes", "sent_copy", "relay", "labels", "paused", "create_us", "update_us", "capabilities")
+    __slots__ = ("email", "display_name", "kind", "imap", "smtp", "oauth", "mailbox_roles", "watched_mailboxes", "live_mailboxes", "sent_copy", "relay", "labels", "paused", "create_us", "update_us")
     class MailboxRolesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -137,7 +137,6 @@ class Account(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     CREATE_US_FIELD_NUMBER: _ClassVar[int]
     UPDATE_US_FIELD_NUMBER: _ClassVar[int]
-    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     email: str
     display_name: str
     kind: str
@@ -153,8 +152,13 @@ class Account(_message.Message):
     paused: bool
     create_us: int
     update_us: int
-    capabilities: str
-    def __init__(self, email: _Optional[str] = ..., display_name: _Optional[str] = ..., kind: _Optional[str] = ..., imap: _Optional[_Union[Server, _Mapping]] = ..., smtp: _Optional[_Union[Server, _Mapping]] = ..., oauth: _Optional[_Union[OAuth, _Mapping]] = ..., mailbox_roles: _Optional[_Mapping[str, str]] = ..., watched_mailboxes: _Optional[_Iterable[str]] = ..., live_mailboxes: _Optional[_Iterable[str]] = ..., sent_copy: _Optional[str] = ..., relay: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., paused: _Optional[bool] = ..., create_us: _Optional[int] = ..., update_us: _Optional[int] = ..., capabilities: _Optional[str] = ...) -> None: ...
+    def __init__(self, email: _Optional[str] = ..., display_name: _Optional[str] = ..., kind: _Optional[str] = ..., imap: _Optional[_Union[Server, _Mapping]] = ..., smtp: _Optional[_Union[Server, _Mapping]] = ..., oauth: _Optional[_Union[OAuth, _Mapping]] = ..., mailbox_roles: _Optional[_Mapping[str, str]] = ..., watched_mailboxes: _Optional[_Iterable[str]] = ..., live_mailboxes: _Optional[_Iterable[str]] = ..., sent_copy: _Optional[str] = ..., relay: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., paused: _Optional[bool] = ..., create_us: _Optional[int] = ..., update_us: _Optional[int] = ...) -> None: ...
+
+class Capabilities(_message.Message):
+    __slots__ = ("shown",)
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    shown: str
+    def __init__(self, shown: _Optional[str] = ...) -> None: ...
 
 class Recipient(_message.Message):
     __slots__ = ("address", "state", "reply")

@@ -40,7 +40,6 @@ from postroom_server.errors import (
     AccountNotReady,
     AccountPaused,
     CredentialsRejected,
-    EtagMismatch,
     Fenced,
     Internal,
     PostroomError,
@@ -339,14 +338,8 @@ class AccountWorker:
         shown = mail.capabilities.shown()
         if self.account.capabilities == shown:
             return
-        try:
-            found = await self._tools.accounts.get(self.account.id)
-            if found is None:
-                raise AccountGone(self.account.id)
-            record = replace(found[0], capabilities=shown)
-            self.account = await self._tools.accounts.update(record, expected_revision=record.revision)
-        except EtagMismatch:
-            log.info("the account record changed meanwhile, its capabilities are kept at the next connect")
+        await self._tools.accounts.probed(self.account.id, self.ledger.nonce, shown)
+        self.account = replace(self.account, capabilities=shown)
 
 
 def _now() -> float:

@@ -63,7 +63,7 @@ class Ledger:
         self.account = account
         self.lock = asyncio.Lock()
         self._snapshots = snapshots
-        self._nonce = nonce
+        self.nonce = nonce
         self._may_write = may_write
         self._metrics = metrics
         self._head: AccountHead | None = None
@@ -146,7 +146,7 @@ class Ledger:
     def _step(self, patch: Patch) -> Commit:
         return Commit(
             account=self.account,
-            nonce=self._nonce,
+            nonce=self.nonce,
             incarnation=self.incarnation,
             sequence=self.sequence,
             positions={space: (self.positions.get(space), new) for space, new in patch.positions.items()},

@@ -80,6 +80,25 @@ class AccountUpdate(Script):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountProbed(Script):
+    """Replies FENCED, GONE or OK."""
+
+    file: ClassVar[str] = "account_probed"
+
+    account: AccountKeys
+    nonce: str
+    capabilities: bytes
+
+    def keys(self) -> Sequence[str]:
+        """Lease, meta and record."""
+        return (self.account.shard.lease, self.account.meta, self.account.config)
+
+    def args(self) -> Sequence[Value]:
+        """As account_probed.lua says."""
+        return (self.nonce, self.capabilities)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountDelete(Script):
     """Replies FENCED, GONE or OK sequence request-key."""
 
