@@ -186,12 +186,15 @@ INBOX = ScopeId(b"INBOX")
 
 
 @contextlib.asynccontextmanager
-async def opened(server: Dovecot, user: str, **options) -> AsyncIterator[ImapAccount]:
+async def opened(
+    server: Dovecot, user: str, live: Sequence[str] = (), **options
+) -> AsyncIterator[ImapAccount]:
     backend = ImapBackend(Loopback(), ca_file=str(server.ca_file), **options)
     now = datetime.now(UTC)
     account = Account(
         id=AccountId("a"),
         imap=MailServer(host="localhost", port=server.imaps_port),
+        live_mailboxes=tuple(live),
         create_time=now,
         update_time=now,
     )
@@ -537,7 +540,7 @@ async def test_new_mail_and_changes_elsewhere_wake_the_watcher(dovecot, mail_use
 
         async def listen() -> None:
             async for hint in hints:
-                heard.append(hint)  # noqa: PERF401  # the others look at it meanwhile
+                heard.append(hint)  # the others look at it meanwhile
 
         task = asyncio.ensure_future(listen())
         dovecot.deliver(mail_user, note(1))
@@ -556,6 +559,20 @@ async def test_new_mail_and_changes_elsewhere_wake_the_watcher(dovecot, mail_use
         dovecot.deliver(mail_user, note(3))
         await eventually(lambda: any(INBOX in hint.scopes for hint in heard))
         task.cancel()
+
+
+@pytest.mark.parametrize("live", ["Sent", "sent"])
+async def test_a_live_mailbox_has_a_connection_of_its_own_where_notify_is_missing(old_server, live):
+    user = old_server.new_user()
+    old_server.create(user, "Other")
+    async with opened(old_server, user, live=[live]) as mail:
+        scopes = [ScopeId(row.scope) for row in await mail.list_mailboxes(call(), counts=False) if row.scope]
+        async with mail.wakeups(scopes) as hints:
+            old_server.append(user, note(1), "Sent")
+            async with asyncio.timeout(5):
+                assert (await anext(hints)).scopes == {b"Sent"}
+                old_server.append(user, note(2))
+                assert (await anext(hints)).scopes == {INBOX}
 
 
 async def test_the_watcher_is_told_when_the_connection_is_lost():

@@ -21,6 +21,7 @@ from postroom_server.backends.imap.pool import Pool
 from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.session import Endpoint, Session
 from postroom_server.backends.imap.watch import Watch
+from postroom_server.backends.imap.wire.utf7 import decode_utf7
 from postroom_server.domain.flags import SYSTEM_FLAGS, Flag
 from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId
 from postroom_server.domain.mailboxes import MailboxRow
@@ -41,6 +42,8 @@ __all__ = ["ImapAccount", "capabilities_of"]
 
 BLIND_EVERY_LOOKS = 5
 """Where the server counts no modifications, every so many looks name all mailboxes: changed flags do not show."""
+MAX_LIVE_CONNECTIONS = 5
+"""Further watch connections for mailboxes that are to be live, where the server has no NOTIFY."""
 MAX_SHOWN_CAPABILITIES = 100
 """Words of the server that are shown to people."""
 
@@ -65,8 +68,12 @@ def capabilities_of(session: Session) -> Capabilities:
 class ImapAccount:
     """See the module; implements `MailAccount`."""
 
-    def __init__(self, endpoint: Endpoint, pool: Pool, capabilities: Capabilities) -> None:
+    def __init__(
+        self, endpoint: Endpoint, pool: Pool, capabilities: Capabilities, live: Sequence[str] = ()
+    ) -> None:
         self._endpoint = endpoint
+        self._live = frozenset(live)
+        self._live_keys: frozenset[bytes] = frozenset()
         self._pool = pool
         self._capabilities = capabilities
         self._watches: set[Watch] = set()
@@ -89,7 +96,9 @@ class ImapAccount:
             catalog = await mailboxes.list_mailboxes(session, counts=counts, deadline=call.deadline)
             return mailboxes.rows_of(catalog, counts=counts)
 
-        return await self._ask(call, work)
+        rows = await self._ask(call, work)
+        self._live_keys = frozenset(row.key for row in rows if row.role in self._live)
+        return rows
 
     async def _ask(self, call: Call, work: Callable[[Session], Awaitable[T]]) -> T:
         """Put a short question about mailboxes: to the watch if there is one, else to a command connection."""
@@ -110,16 +119,25 @@ class ImapAccount:
 
     @contextlib.asynccontextmanager
     async def _watching(self, scopes: Sequence[ScopeId]) -> AsyncIterator[AsyncIterator[Wakeup]]:
-        watch = Watch(self._endpoint, scopes)
-        task = asyncio.ensure_future(watch.run())
+        main = Watch(self._endpoint, scopes)
+        tasks = [asyncio.ensure_future(main.run())]
         try:
-            await asyncio.shield(watch.ready)
-            self._watches.add(watch)
-            yield watch.hints()
+            await asyncio.shield(main.ready)
+            self._watches.add(main)
+            wanted = [] if main.everywhere else [scope for scope in scopes if self._is_live(scope, main.main)]
+            others = [Watch(self._endpoint, [scope], main) for scope in wanted[:MAX_LIVE_CONNECTIONS]]
+            tasks += [asyncio.ensure_future(watch.run()) for watch in others]
+            await asyncio.gather(*(asyncio.shield(watch.ready) for watch in others))
+            yield main.hints()
         finally:
-            self._watches.discard(watch)
-            task.cancel()
-            await asyncio.wait([task])
+            self._watches.discard(main)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def _is_live(self, scope: ScopeId, main: ScopeId) -> bool:
+        """Whether the account asks for a connection that watches this mailbox alone."""
+        return scope != main and (scope in self._live_keys or decode_utf7(scope) in self._live)
 
     async def stale(self, call: Call, known: Mapping[ScopeId, ProviderCursor | None]) -> Sequence[ScopeId]:
         """Compare STATUS numbers with the cursors; a mailbox that is gone is named too."""

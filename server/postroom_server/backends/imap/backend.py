@@ -14,7 +14,7 @@ from postroom_server.backends.imap.session import Endpoint
 from postroom_server.backends.imap.tls import client_context, shrink_tls_buffers
 from postroom_server.domain.accounts import Account
 from postroom_server.domain.ports import Call, CredentialSource, Egress, MailSender
-from postroom_server.errors import Internal, PostroomError
+from postroom_server.errors import Internal
 
 __all__ = ["ImapBackend"]
 
@@ -67,10 +67,10 @@ class ImapBackend:
         try:
             async with pool.session(call) as session:
                 capabilities = capabilities_of(session)
-        except PostroomError:
+        except BaseException:
             await pool.close()
             raise
-        return ImapAccount(endpoint, pool, capabilities)
+        return ImapAccount(endpoint, pool, capabilities, account.live_mailboxes)
 
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """How the account sends; None when it cannot."""

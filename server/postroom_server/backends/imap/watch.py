@@ -44,12 +44,14 @@ class Watch:
 
     Args:
         endpoint: Where to connect.
-        scopes: Mailboxes by name; the first one that is INBOX, else the first, is the one that IDLE watches.
+        scopes: Mailboxes by name; INBOX, else the first by name, is the one that IDLE watches.
+        leader: Takes the hints of this watch, and its failure, for its own.
     """
 
-    def __init__(self, endpoint: Endpoint, scopes: Iterable[ScopeId]) -> None:
+    def __init__(self, endpoint: Endpoint, scopes: Iterable[ScopeId], leader: Watch | None = None) -> None:
         self._endpoint = endpoint
         self._scopes = frozenset(scopes)
+        self._leader = leader
         self._session: Session | None = None
         self._pending: set[ScopeId] = set()
         self._all_pending = False
@@ -71,8 +73,13 @@ class Watch:
         return inbox if inbox in self._scopes or not self._scopes else min(self._scopes)
 
     @property
+    def everywhere(self) -> bool:
+        """Whether it hears of every mailbox at once."""
+        return self._everywhere
+
+    @property
     def source(self) -> str:
-        """How it hears: NOTIFY, IDLE or nothing."""
+        """How it hears: NOTIFY or IDLE."""
         return "NOTIFY" if self._everywhere else "IDLE"
 
     # --- hints
@@ -83,25 +90,33 @@ class Watch:
             return
         match response:
             case Exists() | Expunge() | Vanished() | Fetch():
-                self._hint(self.main)
+                self.hint(self.main)
             case MailboxStatus(name=name):
-                self._hint(ScopeId(name))
+                self.hint(ScopeId(name))
             case List():
-                self._hint(None)
+                self.hint(None)
             case Status(code="NOTIFICATIONOVERFLOW"):
                 self._everywhere = False
-                self._hint(None)
+                self.hint(None)
                 self._break.set()
             case _:
                 pass
 
-    def _hint(self, scope: ScopeId | None) -> None:
-        if scope is None:
+    def hint(self, scope: ScopeId | None) -> None:
+        """Note that a mailbox may have changed; None: look at all of them."""
+        if self._leader is not None:
+            self._leader.hint(scope)
+        elif scope is None:
             self._all_pending = True
         elif scope in self._scopes:
             self._pending.add(scope)
         else:
             return
+        self._news.set()
+
+    def give_up(self, error: PostroomError) -> None:
+        """Tell the reader of the hints that something of them is missing from now on."""
+        self.failure = self.failure or error
         self._news.set()
 
     async def hints(self) -> AsyncIterator[Wakeup]:
@@ -182,6 +197,8 @@ class Watch:
                 self.ready.set_exception(gone)
                 self.ready.exception()
             self._news.set()
+            if self._leader is not None and self.failure is not None:
+                self._leader.give_up(self.failure)
 
     def _soon(self) -> float:
         return asyncio.get_running_loop().time() + STEP_SECONDS
@@ -199,7 +216,7 @@ class Watch:
 
         connection.listen(listen, self._break.set)
         await session.select(self.main, deadline=self._soon(), examine=True)
-        if session.can("NOTIFY"):
+        if session.can("NOTIFY") and self._leader is None:
             await self._notify(session)
         self._deaf = False
         self.ready.set_result(None)
