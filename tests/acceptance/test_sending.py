@@ -6,12 +6,11 @@ import base64
 import secrets
 from typing import Any
 
-from tests.fixtures.smtpd import Smtpd
-
 from tests.fixtures.dovecot import Dovecot
 from tests.fixtures.eventually import eventually
 from tests.fixtures.mail import imap_account
 from tests.fixtures.rest import Rest
+from tests.fixtures.smtpd import Smtpd
 
 SENT_WITHIN = 10.0
 
@@ -68,11 +67,8 @@ async def test_a_submission_reaches_the_smtp_server_once_and_is_filed_under_sent
     assert filed["attachments"][0]["filename"] == "Übersicht.bin"
     download = await rest.call("GET", f"/v1/{filed['attachments'][0]['name']}/content")
     assert (download.status, download.body) == (200, content)
-    part = await rest.call(
-        "GET", f"/v1/{filed['attachments'][0]['name']}/content", headers={"range": "bytes=100-199"}
-    )
-    assert (part.status, part.body) == (206, content[100:200])
-    assert part.headers["content-range"] == "bytes 100-199/3000"
+    part = await rest.call("GET", f"/v1/{filed['attachments'][0]['name']}/content?offset=100&length=100")
+    assert (part.status, part.body) == (200, content[100:200])
 
 
 async def test_a_submission_that_is_only_validated_sends_nothing(
@@ -140,3 +136,27 @@ async def test_a_refused_recipient_is_a_state_of_the_submission_not_an_error_of_
     done = await sent(rest, name, "FAILED")
     assert done["recipients"][0]["state"] == "REFUSED"
     assert done["recipients"][0]["reply"].startswith("550")
+
+
+async def test_a_range_of_a_download_is_a_partial_answer(rest: Rest) -> None:
+    """RFC 9110 §14: where the size is known, `Range` is answered with 206, and one past the end with 416."""
+    account = await rest.account(sandbox={})
+    email = (await rest.get(f"/v1/{account}"))["account"]["email"]
+    content = secrets.token_bytes(3_000)
+    attachment = {"filename": "a.bin", "contentType": "application/octet-stream"}
+    attachment["content"] = base64.b64encode(content).decode()
+    body = {"requestId": "r1", "submission": {"composed": composed(email, attachments=[attachment])}}
+    await sent(rest, (await rest.post(f"/v1/{account}/submissions", body))["submission"]["name"])
+    page = await rest.get(f"/v1/{account}/changes?from=EARLIEST&kinds=MESSAGE_ADDED&wait=10s")
+    message = page["changes"][0]["messageAdded"]["message"]["name"]
+    found = (await rest.get(f"/v1/{message}?view=FULL"))["message"]["attachments"][0]
+    path = f"/v1/{found['name']}/content"
+    whole = await rest.call("GET", path)
+    assert (whole.status, whole.body) == (200, content)
+    part = await rest.call("GET", path, headers={"range": "bytes=100-199"})
+    assert (part.status, part.body) == (206, content[100:200])
+    assert part.headers["content-range"] == "bytes 100-199/3000"
+    beyond = await rest.call("GET", path, headers={"range": "bytes=5000-"})
+    assert beyond.status == 416
+    same = await rest.call("GET", path, headers={"if-none-match": whole.headers["etag"]})
+    assert (same.status, same.body) == (304, b"")

@@ -13,7 +13,7 @@ import pytest
 from tests.fixtures.postroom import Up
 
 CLIENTS: Final = Path(__file__).resolve().parents[2] / "clients"
-BUILD_SECONDS: Final = 240
+BUILD_SECONDS: Final = 120
 
 
 def run(*command: str, folder: Path, server: Up) -> str:
@@ -25,7 +25,7 @@ def run(*command: str, folder: Path, server: Up) -> str:
         "POSTROOM_TOKEN": server.token,
     }
     done = subprocess.run(
-        command, cwd=folder, env=environment, text=True, check=False, timeout=BUILD_SECONDS,
+        command, cwd=folder, env=environment, text=True, check=False, timeout=BUILD_SECONDS - 10,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.fixtures.smtpd import Smtpd
 
 from tests.fixtures.dovecot import PASSWORD, Dovecot
 from tests.fixtures.postroom import Up
+from tests.fixtures.smtpd import Smtpd
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGES: Final = ("README.md", "docs/quickstart.md", "docs/howto/curl.md", "docs/howto/watch.md")
@@ -111,9 +111,19 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def server(dovecot: Dovecot) -> Iterator[Up]:
-    """An installation of this module's own, which trusts the authority of the test's IMAP server."""
-    up = Up(environment={"SSL_CERT_FILE": str(dovecot.ca_file)})
+def submission() -> Iterator[Smtpd]:
+    """A submission server that speaks TLS from the first byte."""
+    with Smtpd(tls="implicit") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(dovecot: Dovecot, submission: Smtpd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An installation of this module's own, which trusts the authorities of the test's servers."""
+    assert submission.authority is not None
+    trusted = tmp_path_factory.mktemp("trusted") / "authorities.pem"
+    trusted.write_bytes(dovecot.ca_file.read_bytes() + submission.authority.cert_pem.bytes())
+    up = Up(environment={"POSTROOM_CA_FILE": str(trusted)})
     try:
         up.start()
         yield up
@@ -122,14 +132,14 @@ def server(dovecot: Dovecot) -> Iterator[Up]:
 
 
 @pytest.fixture
-def reader_values(server: Up, dovecot: Dovecot, smtpd: Smtpd) -> dict[str, str]:
+def reader_values(server: Up, dovecot: Dovecot, submission: Smtpd) -> dict[str, str]:
     """What a reader of the pages types in the place of the examples."""
     return {
         "POSTROOM": server.url,
-        "IMAP_HOST": "localhost",
+        "IMAP_HOST": dovecot.host,
         "IMAP_PORT": str(dovecot.imaps_port),
-        "SMTP_HOST": "localhost",
-        "SMTP_PORT": str(smtpd.port),
+        "SMTP_HOST": dovecot.host,
+        "SMTP_PORT": str(submission.port),
         "ADDRESS": dovecot.new_user(),
         "PASSWORD": PASSWORD,
     }

@@ -58,5 +58,9 @@ def test_every_option_of_up_stands_in_the_reference_and_no_other() -> None:
     program = Path(sys.executable).with_name("postroom")
     help_text = subprocess.run([program, "up", "--help"], text=True, capture_output=True, check=True).stdout
     table = CONFIGURATION.partition("## `postroom node`")[0]
-    shown = set(re.findall(r"^\| `(--[a-z-]+)", table, re.MULTILINE))
+    shown = {
+        one
+        for row in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)
+        for one in re.findall(r"`(--[a-z-]+)", row)
+    }
     assert shown == set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help"}

@@ -1,10 +1,10 @@
 // The contract through the gateway, from Node: run by tests/clients, which starts a Postroom and sets the environment.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import { Code, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { createGrpcTransport, createGrpcWebTransport, Http2SessionManager } from "@connectrpc/connect-node";
 
 import { AccountService } from "../src/gen/postroom/v1/account_service_pb.js";
 import { ChangeService, WatchChangesRequest_StartFrom } from "../src/gen/postroom/v1/change_service_pb.js";
@@ -18,8 +18,11 @@ const authorize: Interceptor = (next) => (request) => {
   return next(request);
 };
 
+const session = new Http2SessionManager(baseUrl);
+after(() => session.abort());
+
 const transports: Record<string, Transport> = {
-  gRPC: createGrpcTransport({ baseUrl, interceptors: [authorize] }),
+  gRPC: createGrpcTransport({ baseUrl, interceptors: [authorize], sessionManager: session }),
   "gRPC-Web": createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors: [authorize] }),
 };
 
@@ -39,12 +42,18 @@ for (const [name, transport] of Object.entries(transports)) {
     });
 
     const start = { case: "startFrom" as const, value: WatchChangesRequest_StartFrom.EARLIEST };
-    for await (const frame of createClient(ChangeService, transport).watchChanges({ parent, start })) {
-      assert.notEqual(frame.cursor, "");
-      if (frame.frame.case === "change" && frame.frame.value.fact.case === "messageAdded") {
-        assert.equal(frame.frame.value.fact.value.message?.subject, "Hello from TypeScript");
-        return;
+    const leave = new AbortController();
+    try {
+      const watch = createClient(ChangeService, transport).watchChanges({ parent, start }, { signal: leave.signal });
+      for await (const frame of watch) {
+        assert.notEqual(frame.cursor, "");
+        if (frame.frame.case === "change" && frame.frame.value.fact.case === "messageAdded") {
+          assert.equal(frame.frame.value.fact.value.message?.subject, "Hello from TypeScript");
+          return;
+        }
       }
+    } finally {
+      leave.abort();
     }
     assert.fail("the stream ended before the message came");
   });
