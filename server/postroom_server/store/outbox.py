@@ -47,7 +47,7 @@ UNCLAIMED_MS: Final = 600_000
 """How long a body may wait for its submission."""
 DUE_AGAIN_MS: Final = 5_000
 """When an account that `due` named comes up again, unless `take` re-arms it."""
-TAKE_AGAIN_MS: Final = 30_000
+TAKE_AGAIN_MS: Final = 3_000
 """When an item that `take` gave out comes up again, unless `step` moves it."""
 SCAN: Final = 100
 """Items that are read at a time while a page is filtered by state."""

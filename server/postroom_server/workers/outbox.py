@@ -67,7 +67,8 @@ ITEMS_PER_TAKE: Final = 20
 SENDING_ACCOUNTS: Final = 64
 ATTEMPT_SECONDS: Final = 120.0
 COPY_SECONDS: Final = 30.0
-STUCK_SECONDS: Final = 300.0
+LOOK_AGAIN_SECONDS: Final = 3.0
+"""When an item in flight comes up again: whoever flies it skips it, whoever took the shard over decides it."""
 HELD_SECONDS: Final = 7 * 24 * 3600.0
 """How long an IN_DOUBT item rests before it is looked at again."""
 STORE_PAUSE_SECONDS: Final = 0.25
@@ -174,9 +175,7 @@ class Outbox:
                     case SubmissionState.IN_DOUBT:
                         await self._hold(worker, item)
                     case SubmissionState.RELAYED:
-                        await self._file(
-                            worker, item, await self._store.body(item.account, item.id), again=True
-                        )
+                        await self._file(worker, item, await self._body(item), again=True)
                     case _:
                         log.error("an item is due in a state that nobody waits for", state=item.state)
         finally:
@@ -185,7 +184,7 @@ class Outbox:
     # --- one attempt --------------------------------------------------------------------------------------------
 
     async def _send(self, worker: AccountWorker, shard: Shard, item: Submission) -> None:
-        raw = await self._store.body(item.account, item.id)
+        raw = await self._body(item)
         sender = worker.sender()
         if raw is None or sender is None:
             text = "the message is no longer kept" if raw is None else "the account has no way to send"
@@ -201,7 +200,7 @@ class Outbox:
                 if not self._ownership.valid(shard):
                     return
                 doubted = replace(item, state=SubmissionState.IN_DOUBT, update_time=self._clock.now())
-                if not await self._step(worker, item, doubted, STUCK_SECONDS, announce=False):
+                if not await self._step(worker, item, doubted, LOOK_AGAIN_SECONDS, announce=False):
                     return
                 current = doubted
                 receipt = await transaction.commit(call)
@@ -232,7 +231,7 @@ class Outbox:
         elif RecipientState.RELAYED in states:
             relayed = self._attempted(item, SubmissionState.RELAYED, reply, receipt.enhanced_status)
             wanted = self._wants_copy(worker)
-            if await self._step(worker, item, relayed, COPY_SECONDS * 2 if wanted else None) and wanted:
+            if await self._step(worker, item, relayed, LOOK_AGAIN_SECONDS if wanted else None) and wanted:
                 await self._file(worker, relayed, raw, again=False)
         else:
             await self._end(worker, item, SubmissionState.FAILED, reply, receipt.enhanced_status)
@@ -317,6 +316,16 @@ class Outbox:
                     and found.update_time == after.update_time
                 ):
                     return True
+
+    async def _body(self, item: Submission) -> bytes | None:
+        """The message; waits while the store is away, so that what was taken is not left lying."""
+        while True:
+            try:
+                return await self._store.body(item.account, item.id)
+            except StoreUnavailable:
+                if not self._ownership.valid(self._supervisor.shard(item.account)):
+                    raise Fenced from None
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
 
     async def _found(self, item: Submission) -> Submission | None:
         try:
