@@ -55,6 +55,7 @@ from postroom_server.workers.feed import FeedReader
 from postroom_server.workers.ledger import Ledger
 from postroom_server.workers.outbox import Outbox
 from postroom_server.workers.ownership import Ownership
+from postroom_server.workers.roles import MailboxRoles
 from postroom_server.workers.submissions import Submissions
 from postroom_server.workers.supervisor import Supervisor
 from postroom_server.workers.tailer import Tailer
@@ -159,7 +160,9 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
             MailboxServicer(commands),
             MessageServicer(commands, pager),
             SubmissionServicer(accounts, submissions, pager, prints, clock),
-            ChangeServicer(feed, authenticator, metrics),
+            ChangeServicer(
+                feed, authenticator, metrics, MailboxRoles(store.accounts, store.snapshots, identity)
+            ),
             TokenServicer(store.tokens, authenticator, pager, clock),
             ServerServicer(store.leases, _facts(settings, store)),
         ]

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Final, assert_never
 
 from postroom.v1 import change_pb2
@@ -20,6 +21,7 @@ from postroom_server.domain.messages import View
 from postroom_server.domain.storage import Token
 from postroom_server.domain.tokens import Scope, allows
 from postroom_server.errors import (
+    CursorMalformed,
     NotImplementedYet,
     PostroomError,
     RequestInvalid,
@@ -36,7 +38,6 @@ from postroom_server.services.convert.changes import (
     reset_to_proto,
 )
 from postroom_server.services.convert.fields import (
-    ROLES,
     choice,
     limited,
     mailbox_reference,
@@ -57,6 +58,7 @@ from postroom_server.workers.frames import (
     StartFrom,
     WatchOptions,
 )
+from postroom_server.workers.roles import MailboxRoles
 
 MIN_HEARTBEAT_SECONDS: Final = 5.0
 MAX_HEARTBEAT_SECONDS: Final = 60.0
@@ -86,10 +88,11 @@ class ChangeServicer(ChangeServiceServicer):
         feed: FeedReader,
         authenticator: Authenticator,
         metrics: Metrics,
+        roles: MailboxRoles,
         *,
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
-        self._feed, self._authenticator, self._metrics = feed, authenticator, metrics
+        self._feed, self._authenticator, self._metrics, self._roles = feed, authenticator, metrics, roles
         self._check_seconds = check_seconds
 
     async def WatchChanges(
@@ -109,6 +112,7 @@ class ChangeServicer(ChangeServiceServicer):
         )
         if request.consumer:
             raise NotImplementedYet("consumers are not served yet", field="consumer")
+        options = await self._with_roles(options)
         cursor = ""
         try:
             async with aclosing(self._frames(options, caller())) as frames:
@@ -175,12 +179,18 @@ class ChangeServicer(ChangeServiceServicer):
         except StoreUnavailable:
             return True
 
+    async def _with_roles(self, options: WatchOptions) -> WatchOptions:
+        if options.account is None or not options.mailboxes:
+            return options
+        return replace(options, mailboxes=await self._roles.resolved(options.account, options.mailboxes))
+
     async def ListChanges(self, request: pb.ListChangesRequest, context: Context) -> pb.ListChangesResponse:
         """Changes after a place, for callers that poll."""
         options = _options(request, heartbeat=DEFAULT_HEARTBEAT_SECONDS)
         if request.max_changes < 0:
             raise RequestInvalid("maxChanges", "must not be negative")
         wait = seconds_of("wait", request, "wait", least=0.0, most=3_600.0, default=0.0)
+        options = await self._with_roles(options)
         found = await self._feed.list(
             options,
             limit=min(request.max_changes or DEFAULT_CHANGES, MAX_CHANGES),
@@ -217,6 +227,8 @@ def _options(request: pb.WatchChangesRequest | pb.ListChangesRequest, *, heartbe
     account = named("parent", parse_account_or_all, request.parent)
     if request.label_selector:
         raise NotImplementedYet("label selectors of feeds are not served yet", field="labelSelector")
+    if request.partition.count < 0 or request.partition.index < 0:
+        raise RequestInvalid("partition", "must not be negative")
     if request.partition.count > 1 or request.partition.index:
         raise NotImplementedYet("partitions are not served yet", field="partition")
     if view_from("view", request.view, View.BASIC) is View.FULL:
@@ -227,7 +239,7 @@ def _options(request: pb.WatchChangesRequest | pb.ListChangesRequest, *, heartbe
     if start == "SNAPSHOT":
         raise NotImplementedYet("a feed from a snapshot is not served yet", field="from")
     if len(request.cursor) > MAX_CURSOR:
-        raise RequestInvalid("cursor", "is longer than any cursor")
+        raise CursorMalformed
     return WatchOptions(
         account=account,
         cursor=request.cursor,
@@ -248,8 +260,6 @@ def _mailboxes(
     names = limited("mailboxes", request.mailboxes, MAX_WATCHED_MAILBOXES)
     if names and account is None:
         raise NotImplementedYet("mailboxes of all accounts cannot be selected yet", field="mailboxes")
-    if any(name in ROLES for name in names):
-        raise NotImplementedYet("a feed selects mailboxes by resource name for now", field="mailboxes")
     return frozenset(
         mailbox_reference(f"mailboxes[{index}]", name, account)
         for index, name in enumerate(names)

@@ -75,7 +75,7 @@ def ranged(context: Context, download: Download, asked: Piece) -> Piece:
     metadata = context.invocation_metadata()
     tag = f'"{download.tag}"'
     known = first(metadata, "if-none-match")
-    if isinstance(known, str) and tag in [one.strip().removeprefix("W/") for one in known.split(",")]:
+    if isinstance(known, str) and {tag, "*"} & {one.strip().removeprefix("W/") for one in known.split(",")}:
         return Piece(length=0, status="304")
     wanted, size = first(metadata, "range"), download.stream.size_bytes
     if not isinstance(wanted, str) or size is None or asked != Piece():

@@ -30,6 +30,7 @@ from postroom_server.domain.mime.parameters import (
     parse_content_type,
     parse_parameters,
 )
+from postroom_server.domain.mime.preview import preview_of
 from postroom_server.domain.mime.text import (
     TransferDecoder,
     charset_codec,
@@ -63,6 +64,7 @@ __all__ = [
     "parse_message_ids",
     "parse_parameters",
     "part_bytes",
+    "preview_of",
     "printable",
     "split_headers",
 ]

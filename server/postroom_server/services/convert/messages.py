@@ -14,6 +14,7 @@ from postroom.v1 import message_batch_pb2, message_pb2
 
 from postroom_server.domain.flags import MAX_FLAGS_PER_EDIT, Flag, parse_flag
 from postroom_server.domain.messages import Address, Message, Part, View
+from postroom_server.domain.mime import preview_of
 from postroom_server.domain.outbox import Submission
 from postroom_server.domain.ports import Outcome
 from postroom_server.errors import Internal, MessageNotFound, OutcomeUnknown, PostroomError, RequestInvalid
@@ -72,7 +73,7 @@ def message_to_proto(account: AccountId, message: Message, view: View) -> messag
 
 
 def _fill(made: message_pb2.Message, message: Message) -> None:
-    made.preview = message.summary.preview or ""
+    made.preview = message.summary.preview or preview_of(message.text, message.html)
     made.headers.extend(message_pb2.Header(name=name, value=value) for name, value in message.headers)
     made.text = message.text or ""
     made.html = message.html or ""
