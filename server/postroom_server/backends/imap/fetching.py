@@ -177,42 +177,55 @@ async def _read_sections(
 
 
 async def read_content(pool: Pool, call: Call, key: ItemKey, text_budget: int) -> Content:
-    """Return a whole message, its texts cut to the budget.
+    """Return a whole message, its texts cut to the budget; without them where its structure cannot be read.
 
     Raises:
         MessageNotFound: It is gone.
     """
-    scope, epoch, uid = split_key(key)
 
     async def work(session: Session) -> Content | None:
-        if not await _enter(session, scope, epoch, deadline=call.deadline):
-            return None
-        batch = await _fetch(session, BitMap([uid]), _SUMMARY_ITEMS, deadline=call.deadline)
-        if uid not in batch.found and batch.unreadable:
-            batch = await _fetch(session, BitMap([uid]), _FALLBACK_ITEMS, deadline=call.deadline)
-        found = batch.found.get(uid)
-        if found is None:
-            return None
-        plain, html = texts_of(found.structure) if found.structure is not None else (None, None)
-        limit = min(MAX_TEXT_BYTES, max(MAX_HEADER_BLOCK, ENCODED_PER_DECODED * text_budget))
-        sections = ["HEADER", *(part.section for part in (plain, html) if part is not None)]
-        bodies = await _read_sections(session, uid, sections, limit, deadline=call.deadline)
-        if "HEADER" not in bodies:
-            return None
-        text, text_cut = _text(plain, bodies, limit, text_budget)
-        page, page_cut = _text(html, bodies, limit, text_budget)
-        return Content(
-            summary=summary_of(found, key, MailboxKey(scope), epoch),
-            headers=parse_headers(bodies["HEADER"][:MAX_HEADER_BLOCK]),
-            text=text,
-            html=page,
-            truncated=text_cut or page_cut,
-        )
+        return await _content(session, key, text_budget, _SUMMARY_ITEMS, deadline=call.deadline)
 
-    content = await pool.run(call, scope, work)
+    async def poorly(session: Session) -> Content | None:
+        return await _content(session, key, text_budget, _FALLBACK_ITEMS, deadline=call.deadline)
+
+    scope = split_key(key)[0]
+    try:
+        content = await pool.run(call, scope, work)
+    except ProviderMisbehaved:
+        content = await pool.run(call, scope, poorly)
     if content is None:
         raise MessageNotFound
     return content
+
+
+async def _content(
+    session: Session, key: ItemKey, text_budget: int, items: Sequence[str], *, deadline: float
+) -> Content | None:
+    scope, epoch, uid = split_key(key)
+    if not await _enter(session, scope, epoch, deadline=deadline):
+        return None
+    batch = await _fetch(session, BitMap([uid]), items, deadline=deadline)
+    if uid not in batch.found and batch.unreadable:
+        batch = await _fetch(session, BitMap([uid]), _FALLBACK_ITEMS, deadline=deadline)
+    found = batch.found.get(uid)
+    if found is None:
+        return None
+    plain, html = texts_of(found.structure) if found.structure is not None else (None, None)
+    limit = min(MAX_TEXT_BYTES, max(MAX_HEADER_BLOCK, ENCODED_PER_DECODED * text_budget))
+    sections = ["HEADER", *(part.section for part in (plain, html) if part is not None)]
+    bodies = await _read_sections(session, uid, sections, limit, deadline=deadline)
+    if "HEADER" not in bodies:
+        return None
+    text, text_cut = _text(plain, bodies, limit, text_budget)
+    page, page_cut = _text(html, bodies, limit, text_budget)
+    return Content(
+        summary=summary_of(found, key, MailboxKey(scope), epoch),
+        headers=parse_headers(bodies["HEADER"][:MAX_HEADER_BLOCK]),
+        text=text,
+        html=page,
+        truncated=text_cut or page_cut or found.structure is None,
+    )
 
 
 def _text(

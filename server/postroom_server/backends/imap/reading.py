@@ -121,9 +121,9 @@ def _evidence(found: Fetch, epoch: int) -> dict[str, str]:
     if found.modseq is not None:
         evidence["modseq"] = str(found.modseq)
     if found.email_id is not None:
-        evidence["emailId"] = found.email_id
+        evidence["providerId"] = found.email_id
     if found.gmail_message_id is not None:
-        evidence["gmailMessageId"] = f"{found.gmail_message_id:x}"
+        evidence["providerId"] = f"{found.gmail_message_id:x}"
     return evidence
 
 

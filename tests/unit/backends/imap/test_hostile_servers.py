@@ -379,7 +379,7 @@ async def test_one_message_that_cannot_be_read_does_not_hide_the_others():
         if "HEADER]" in line:
             return (
                 "* 2 FETCH (UID 2 FLAGS () RFC822.SIZE 9 BODY[HEADER]<0> {25}\r\nSubject: from the header\r\n)\r\n"
-                 f"{tag} OK x\r\n"
+                f"{tag} OK x\r\n"
             )
         return summary_line(1) + summary_line(2, structure=deep) + summary_line(3) + f"{tag} OK x\r\n"
 
@@ -531,3 +531,25 @@ async def test_unused_connections_are_closed(monkeypatch):
         await mail.list_mailboxes(call(), counts=False)
         await eventually(lambda: any(b"LOGOUT" in line for line in server.lines))
         assert await mail.list_mailboxes(call(), counts=False)
+
+
+async def test_the_content_of_a_message_whose_structure_cannot_be_read_is_its_headers():
+    def fetch(link: Link, tag: str, line: str) -> str:
+        if "ENVELOPE" in line:
+            return summary_line(1, structure="(" * 60 + ")" * 60) + f"{tag} OK x\r\n"
+        items = 'FLAGS () RFC822.SIZE 9 BODY[HEADER]<0> "Subject: poor"'
+        return f"* 1 FETCH (UID 1 {items})\r\n{tag} OK x\r\n"
+
+    async with scripted({"UID FETCH": fetch}) as server, opened(server) as mail:
+        content = await mail.content(call(), item_key(INBOX, 7, 1), text_budget=100)
+    assert (content.headers, content.summary.subject) == ([("subject", "poor")], "poor")
+    assert (content.text, content.html, content.truncated) == (None, None, True)
+
+
+async def test_an_idle_tls_connection_has_a_small_buffer(authority, ca_file):
+    """CPython keeps 256 KiB for each unless told otherwise: ten thousand accounts would need gigabytes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with scripted({}, context) as server, opened(server, Security.TLS, ca_file=ca_file) as mail:
+        (session,) = mail._pool._idle
+        assert len(session.connection.protocol.transport._ssl_protocol._ssl_buffer) == 16 << 10
