@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from postroom_server.domain.accounts import Account
+from postroom_server.domain.accounts import Account, State
 from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import AccountStore, Shard
 from postroom_server.errors import AccountGone, AccountNotFound, Fenced, OwnerUnknown, StoreUnavailable
@@ -26,6 +26,7 @@ SCAN_SECONDS: Final = 5.0
 BATCH: Final = 500
 RESTART_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 0.02
+FAILING: Final = frozenset({State.AUTH_FAILED, State.UNREACHABLE, State.DISCONNECTED})
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ class Supervisor:
     def _settle(self, account: Account) -> None:
         """Starts the account's worker, or one with the new record where what it works by has changed."""
         running = self._workers.get(account.id)
-        if running is not None and not _differs(running.account, account):
+        if running is not None and not _differs(running, account):
             running.account = account
             return
         before = self._end(account.id)
@@ -174,10 +175,16 @@ class Supervisor:
             await asyncio.wait([task])
 
 
-def _differs(running: Account, stored: Account) -> bool:
-    """Whether the worker has to start again: anything but what it does not work by."""
+def _differs(worker: AccountWorker, stored: Account) -> bool:
+    """Whether the worker has to start again: what it works by has changed, or may have while it cannot connect.
+
+    Secrets are not in the record, so that a corrected password shows in its revision alone.
+    """
+    running = worker.account
     if stored.revision == running.revision:
         return False
+    if worker.ledger.status.state in FAILING:
+        return True
     ignored = ("revision", "update_time", "capabilities", "display_name", "labels", "sent_copy", "relay")
     return any(
         getattr(running, name) != getattr(stored, name) for name in Account.__slots__ if name not in ignored
