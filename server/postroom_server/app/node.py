@@ -100,7 +100,9 @@ async def _serve(settings: Settings, parts: Parts, server: Server, stop: asyncio
         await stop.wait()
         log.info("the node drains")
         parts.tailer.stop()
-        await server.drain(settings.drain_seconds)
+        async with asyncio.TaskGroup() as draining:
+            draining.create_task(server.drain(settings.drain_seconds))
+            draining.create_task(parts.outbox.drain(settings.drain_seconds))
         await parts.ownership.leave()
         for task in running:
             task.cancel()

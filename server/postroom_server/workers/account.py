@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -91,6 +91,8 @@ class AccountWorker:
         self._fresh: dict[ScopeId, datetime] = {}
         self._failures = 0
         self._was_connected = False
+        self._sending, self._ended = 0, False
+        self._closing: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         link = "open" if self._mail else "closed"
@@ -129,6 +131,17 @@ class AccountWorker:
         if self._sender is None:
             self._sender = self._tools.backend.sender(self.account, self._tools.credentials)
         return self._sender
+
+    @contextmanager
+    def sending(self) -> Iterator[MailSender | None]:
+        """The sender; while this is open its connections outlive the worker, so that no message is cut in the middle."""
+        self._sending += 1
+        try:
+            yield self.sender()
+        finally:
+            self._sending -= 1
+            if self._ended and not self._sending and self._sender is not None:
+                self._closing = asyncio.ensure_future(self._sender.close())
 
     def watched(self, record: MailboxRecord) -> bool:
         """Whether the mailbox's changes are in the feed."""
@@ -178,7 +191,8 @@ class AccountWorker:
             while True:
                 await self._try_session()
         finally:
-            if self._sender is not None:
+            self._ended = True
+            if self._sender is not None and not self._sending:
                 await self._sender.close()
 
     async def _try_session(self) -> None:
