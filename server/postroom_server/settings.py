@@ -81,9 +81,11 @@ class Settings:
     shards: int = 256
     """Taken at the first start of a store only."""
     dev: bool = False
-    """Loopback and private mail servers are allowed, reflection is on."""
+    """Mail servers on this machine are allowed, on any port and without TLS, and reflection is on. Private networks are
+    not: `allow_networks` lists those."""
     allow_networks: tuple[Network, ...] = ()
-    """Networks of mail servers that may be connected to although they are private."""
+    """Networks of mail servers that may be connected to although they are private; what is not public and not listed is
+    refused, with `dev` but for loopback."""
     ca_file: Path | None = None
     """PEM file of further authorities that may certify mail servers; None: the system's alone."""
     reflection: bool = False

@@ -87,6 +87,8 @@ def node(arguments: Sequence[str]) -> int:
         settings = Settings.read(os.environ, vars(parser.parse_args(arguments)))
     except SettingInvalid as error:
         return _fail(str(error))
+    # The C core writes lines of its own form between ours; what it has to say reaches us as errors of calls.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from postroom_server.app.node import run  # noqa: PLC0415 - see the module's docstring
 
     return run(settings)

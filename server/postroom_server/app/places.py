@@ -98,6 +98,8 @@ def prepare(data: Path) -> Places:
     data = data.absolute()
     for folder in (data, data / "log", data / "valkey"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # a folder that is lent to us keeps its owner's mode
+            folder.chmod(0o700)
     sockets = data / "run"
     if len(os.fsencode(sockets / LONGEST_SOCKET)) > MAX_SOCKET_PATH:
         sockets = _short_folder()

@@ -369,6 +369,7 @@ async def up(options: UpOptions, parts: Parts | None = None) -> None:
 
 async def _run_locked(options: UpOptions, parts: Parts) -> None:
     _raise_file_limit()
+    os.umask(0o077)  # what the parts write, the store's file above all, is their owner's only
     options = replace(options, port=free_port(options.host, options.port))
     supervisor = Supervisor(options, files.prepare(options.data), parts)
     loop = asyncio.get_running_loop()

@@ -182,6 +182,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
         metrics=metrics,
     )
     feed.population = parts.population
+    ownership.running = lambda: len(supervisor.workers())
     return parts
 
 

@@ -188,4 +188,5 @@ def _preview(
         )
     )
     made.ClearField("name")
+    made.raw = ready.raw
     return made

@@ -41,6 +41,8 @@ class Ownership:
         self._seen: frozenset[Nonce] = frozenset()
         self._told: tuple[Told, Told] = (lambda _: None, lambda _: None)
         self._leaving = False
+        self.running: Callable[[], int] = lambda: 0
+        """How many accounts this node runs, for the heartbeat; the wiring sets it."""
 
     @property
     def shards(self) -> frozenset[Shard]:
@@ -69,9 +71,8 @@ class Ownership:
         if self._leaving:
             return
         now = asyncio.get_running_loop().time()
-        await self._leases.beat(
-            self.nonce, self._address, {**self._shown, "shards": str(len(self._valid_until))}
-        )
+        counts = {"shards": str(len(self._valid_until)), "accounts": str(self.running())}
+        await self._leases.beat(self.nonce, self._address, {**self._shown, **counts})
         alive = frozenset(await self._leases.nodes())
         known = (alive & self._seen) | {self.nonce} if self._seen else alive | {self.nonce}
         self._seen = alive

@@ -512,7 +512,8 @@ type Submission_Composed struct {
 }
 
 type Submission_Raw struct {
-	// The exact RFC 5322 bytes; in JSON as base64. A Bcc header is removed before sending.
+	// The exact RFC 5322 bytes; in JSON as base64. A Bcc header is removed before sending. Answers have it only with
+	// `validate_only`: the bytes as they would be sent.
 	Raw []byte `protobuf:"bytes,5,opt,name=raw,proto3,oneof"`
 }
 
@@ -890,14 +891,14 @@ var File_postroom_v1_submission_proto protoreflect.FileDescriptor
 
 const file_postroom_v1_submission_proto_rawDesc = "" +
 	"\n" +
-	"\x1cpostroom/v1/submission.proto\x12\vpostroom.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"postroom/v1/composed_message.proto\x1a\x19postroom/v1/message.proto\"\xe0\x11\n" +
+	"\x1cpostroom/v1/submission.proto\x12\vpostroom.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"postroom/v1/composed_message.proto\x1a\x19postroom/v1/message.proto\"\xda\x11\n" +
 	"\n" +
 	"Submission\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x129\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1d.postroom.v1.Submission.StateB\x04\xe2A\x01\x03R\x05state\x124\n" +
 	"\amessage\x18\x03 \x01(\v2\x14.postroom.v1.MessageB\x04\xe2A\x01\x03R\amessage\x12@\n" +
-	"\bcomposed\x18\x04 \x01(\v2\x1c.postroom.v1.ComposedMessageB\x04\xe2A\x01\x04H\x00R\bcomposed\x12\x18\n" +
-	"\x03raw\x18\x05 \x01(\fB\x04\xe2A\x01\x04H\x00R\x03raw\x12<\n" +
+	"\bcomposed\x18\x04 \x01(\v2\x1c.postroom.v1.ComposedMessageB\x04\xe2A\x01\x04H\x00R\bcomposed\x12\x12\n" +
+	"\x03raw\x18\x05 \x01(\fH\x00R\x03raw\x12<\n" +
 	"\benvelope\x18\x06 \x01(\v2 .postroom.v1.Submission.EnvelopeR\benvelope\x127\n" +
 	"\tsend_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime\x12)\n" +
 	"\x05relay\x18\b \x01(\tB\x13\xfaA\x10\n" +

@@ -91,7 +91,8 @@ type SubmitMessageRequest struct {
 	// An id of the request, 1 to 128 printable ASCII characters; a UUID is advised. It is remembered for 24 hours at least
 	// after the submission's end: the same id with the same body gives the same submission. Empty means no such check.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Whether to check only: the answer shows the submission as it would be, and nothing is stored or sent.
+	// Whether to check only: the answer shows the submission as it would be, with the bytes that would be sent in `raw`,
+	// and nothing is stored or sent.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -158,7 +159,7 @@ func (x *SubmitMessageRequest) GetValidateOnly() bool {
 // SubmitMessageResponse is the accepted submission.
 type SubmitMessageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The submission, without its content.
+	// The submission, without its content; after `validate_only` with `raw`.
 	Submission    *Submission `protobuf:"bytes,1,opt,name=submission,proto3" json:"submission,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

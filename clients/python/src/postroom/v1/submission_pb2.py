@@ -30,7 +30,7 @@ from postroom.v1 import composed_message_pb2 as postroom_dot_v1_dot_composed__me
 from postroom.v1 import message_pb2 as postroom_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpostroom/v1/submission.proto\x12\x0bpostroom.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"postroom/v1/composed_message.proto\x1a\x19postroom/v1/message.proto\"\xe0\x11\n\nSubmission\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x39\n\x05state\x18\x02 \x01(\x0e\x32\x1d.postroom.v1.Submission.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x34\n\x07message\x18\x03 \x01(\x0b\x32\x14.postroom.v1.MessageB\x04\xe2\x41\x01\x03R\x07message\x12@\n\x08\x63omposed\x18\x04 \x01(\x0b\x32\x1c.postroom.v1.ComposedMessageB\x04\xe2\x41\x01\x04H\x00R\x08\x63omposed\x12\x18\n\x03raw\x18\x05 \x01(\x0c\x42\x04\xe2\x41\x01\x04H\x00R\x03raw\x12<\n\x08\x65nvelope\x18\x06 \x01(\x0b\x32 .postroom.v1.Submission.EnvelopeR\x08\x65nvelope\x12\x37\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08sendTime\x12)\n\x05relay\x18\x08 \x01(\tB\x13\xfa\x41\x10\n\x0epostroom/RelayR\x05relay\x12-\n\x03\x64sn\x18\t \x01(\x0b\x32\x1b.postroom.v1.Submission.DsnR\x03\x64sn\x12<\n\x08tracking\x18\n \x01(\x0b\x32 .postroom.v1.Submission.TrackingR\x08tracking\x12?\n\x08template\x18\x0b \x01(\x0b\x32#.postroom.v1.Submission.TemplateUseR\x08template\x12\x41\n\nrecipients\x18\x0c \x03(\x0b\x32!.postroom.v1.Submission.RecipientR\nrecipients\x12\x41\n\x08\x61ttempts\x18\r \x03(\x0b\x32\x1f.postroom.v1.Submission.AttemptB\x04\xe2\x41\x01\x03R\x08\x61ttempts\x12L\n\x11next_attempt_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0fnextAttemptTime\x12#\n\nrequest_id\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03R\trequestId\x12\x34\n\x13internet_message_id\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03R\x11internetMessageId\x12\x32\n\x12relayed_message_id\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03R\x10relayedMessageId\x12<\n\x0csent_message\x18\x12 \x01(\tB\x19\xe2\x41\x01\x03\xfa\x41\x12\n\x10postroom/MessageR\x0bsentMessage\x12\x41\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x1a\x8a\x01\n\x07\x41ttempt\x12\x34\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x04time\x12\x1a\n\x05reply\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x05reply\x12-\n\x0f\x65nhanced_status\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x0e\x65nhancedStatus\x1a\x9b\x02\n\tRecipient\x12\x1e\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07\x61\x64\x64ress\x12\x43\n\x05state\x18\x02 \x01(\x0e\x32\'.postroom.v1.Submission.Recipient.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x1a\n\x05reply\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x05reply\x12\x35\n\x06params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x04R\x06params\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x0e\n\nSUPPRESSED\x10\x04\x1a\x36\n\x08\x45nvelope\x12\x1a\n\x0c\x66rom_address\x18\x01 \x01(\tR\x04\x66rom\x12\x0e\n\x02to\x18\x02 \x03(\tR\x02to\x1a\xb1\x02\n\x03\x44sn\x12:\n\x06notify\x18\x01 \x03(\x0e\x32\".postroom.v1.Submission.Dsn.NotifyR\x06notify\x12\x42\n\x0ereturn_content\x18\x02 \x01(\x0e\x32\".postroom.v1.Submission.Dsn.ReturnR\x06return\x12\x1f\n\x0b\x65nvelope_id\x18\x03 \x01(\tR\nenvelopeId\"P\n\x06Notify\x12\x16\n\x12NOTIFY_UNSPECIFIED\x10\x00\x12\t\n\x05NEVER\x10\x01\x12\x0b\n\x07SUCCESS\x10\x02\x12\x0b\n\x07\x46\x41ILURE\x10\x03\x12\t\n\x05\x44\x45LAY\x10\x04\"7\n\x06Return\x12\x16\n\x12RETURN_UNSPECIFIED\x10\x00\x12\x0b\n\x07HEADERS\x10\x01\x12\x08\n\x04\x46ULL\x10\x02\x1a\x38\n\x08Tracking\x12\x14\n\x05opens\x18\x01 \x01(\x08R\x05opens\x12\x16\n\x06\x63licks\x18\x02 \x01(\x08R\x06\x63licks\x1an\n\x0bTemplateUse\x12.\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11postroom/TemplateR\x04name\x12/\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x06params\"\x8a\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tSCHEDULED\x10\x01\x12\n\n\x06QUEUED\x10\x02\x12\x0b\n\x07SENDING\x10\x03\x12\x0c\n\x08RETRYING\x10\x04\x12\x0c\n\x08IN_DOUBT\x10\x05\x12\x0b\n\x07RELAYED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08:^\xea\x41[\n\x13postroom/Submission\x12+accounts/{account}/submissions/{submission}*\x0bsubmissions2\nsubmissionB\t\n\x07\x63ontentB@Z>github.com/postroom/postroom/clients/go/postroom/v1;postroomv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpostroom/v1/submission.proto\x12\x0bpostroom.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"postroom/v1/composed_message.proto\x1a\x19postroom/v1/message.proto\"\xda\x11\n\nSubmission\x12\x18\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x04name\x12\x39\n\x05state\x18\x02 \x01(\x0e\x32\x1d.postroom.v1.Submission.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x34\n\x07message\x18\x03 \x01(\x0b\x32\x14.postroom.v1.MessageB\x04\xe2\x41\x01\x03R\x07message\x12@\n\x08\x63omposed\x18\x04 \x01(\x0b\x32\x1c.postroom.v1.ComposedMessageB\x04\xe2\x41\x01\x04H\x00R\x08\x63omposed\x12\x12\n\x03raw\x18\x05 \x01(\x0cH\x00R\x03raw\x12<\n\x08\x65nvelope\x18\x06 \x01(\x0b\x32 .postroom.v1.Submission.EnvelopeR\x08\x65nvelope\x12\x37\n\tsend_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08sendTime\x12)\n\x05relay\x18\x08 \x01(\tB\x13\xfa\x41\x10\n\x0epostroom/RelayR\x05relay\x12-\n\x03\x64sn\x18\t \x01(\x0b\x32\x1b.postroom.v1.Submission.DsnR\x03\x64sn\x12<\n\x08tracking\x18\n \x01(\x0b\x32 .postroom.v1.Submission.TrackingR\x08tracking\x12?\n\x08template\x18\x0b \x01(\x0b\x32#.postroom.v1.Submission.TemplateUseR\x08template\x12\x41\n\nrecipients\x18\x0c \x03(\x0b\x32!.postroom.v1.Submission.RecipientR\nrecipients\x12\x41\n\x08\x61ttempts\x18\r \x03(\x0b\x32\x1f.postroom.v1.Submission.AttemptB\x04\xe2\x41\x01\x03R\x08\x61ttempts\x12L\n\x11next_attempt_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0fnextAttemptTime\x12#\n\nrequest_id\x18\x0f \x01(\tB\x04\xe2\x41\x01\x03R\trequestId\x12\x34\n\x13internet_message_id\x18\x10 \x01(\tB\x04\xe2\x41\x01\x03R\x11internetMessageId\x12\x32\n\x12relayed_message_id\x18\x11 \x01(\tB\x04\xe2\x41\x01\x03R\x10relayedMessageId\x12<\n\x0csent_message\x18\x12 \x01(\tB\x19\xe2\x41\x01\x03\xfa\x41\x12\n\x10postroom/MessageR\x0bsentMessage\x12\x41\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x1a\x8a\x01\n\x07\x41ttempt\x12\x34\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x04time\x12\x1a\n\x05reply\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x05reply\x12-\n\x0f\x65nhanced_status\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x0e\x65nhancedStatus\x1a\x9b\x02\n\tRecipient\x12\x1e\n\x07\x61\x64\x64ress\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\x07\x61\x64\x64ress\x12\x43\n\x05state\x18\x02 \x01(\x0e\x32\'.postroom.v1.Submission.Recipient.StateB\x04\xe2\x41\x01\x03R\x05state\x12\x1a\n\x05reply\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x05reply\x12\x35\n\x06params\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x04R\x06params\"V\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x0e\n\nSUPPRESSED\x10\x04\x1a\x36\n\x08\x45nvelope\x12\x1a\n\x0c\x66rom_address\x18\x01 \x01(\tR\x04\x66rom\x12\x0e\n\x02to\x18\x02 \x03(\tR\x02to\x1a\xb1\x02\n\x03\x44sn\x12:\n\x06notify\x18\x01 \x03(\x0e\x32\".postroom.v1.Submission.Dsn.NotifyR\x06notify\x12\x42\n\x0ereturn_content\x18\x02 \x01(\x0e\x32\".postroom.v1.Submission.Dsn.ReturnR\x06return\x12\x1f\n\x0b\x65nvelope_id\x18\x03 \x01(\tR\nenvelopeId\"P\n\x06Notify\x12\x16\n\x12NOTIFY_UNSPECIFIED\x10\x00\x12\t\n\x05NEVER\x10\x01\x12\x0b\n\x07SUCCESS\x10\x02\x12\x0b\n\x07\x46\x41ILURE\x10\x03\x12\t\n\x05\x44\x45LAY\x10\x04\"7\n\x06Return\x12\x16\n\x12RETURN_UNSPECIFIED\x10\x00\x12\x0b\n\x07HEADERS\x10\x01\x12\x08\n\x04\x46ULL\x10\x02\x1a\x38\n\x08Tracking\x12\x14\n\x05opens\x18\x01 \x01(\x08R\x05opens\x12\x16\n\x06\x63licks\x18\x02 \x01(\x08R\x06\x63licks\x1an\n\x0bTemplateUse\x12.\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11postroom/TemplateR\x04name\x12/\n\x06params\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x06params\"\x8a\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tSCHEDULED\x10\x01\x12\n\n\x06QUEUED\x10\x02\x12\x0b\n\x07SENDING\x10\x03\x12\x0c\n\x08RETRYING\x10\x04\x12\x0c\n\x08IN_DOUBT\x10\x05\x12\x0b\n\x07RELAYED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08:^\xea\x41[\n\x13postroom/Submission\x12+accounts/{account}/submissions/{submission}*\x0bsubmissions2\nsubmissionB\t\n\x07\x63ontentB@Z>github.com/postroom/postroom/clients/go/postroom/v1;postroomv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,8 +62,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMISSION'].fields_by_name['message']._serialized_options = b'\342A\001\003'
   _globals['_SUBMISSION'].fields_by_name['composed']._loaded_options = None
   _globals['_SUBMISSION'].fields_by_name['composed']._serialized_options = b'\342A\001\004'
-  _globals['_SUBMISSION'].fields_by_name['raw']._loaded_options = None
-  _globals['_SUBMISSION'].fields_by_name['raw']._serialized_options = b'\342A\001\004'
   _globals['_SUBMISSION'].fields_by_name['relay']._loaded_options = None
   _globals['_SUBMISSION'].fields_by_name['relay']._serialized_options = b'\372A\020\n\016postroom/Relay'
   _globals['_SUBMISSION'].fields_by_name['attempts']._loaded_options = None
@@ -83,25 +81,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMISSION']._loaded_options = None
   _globals['_SUBMISSION']._serialized_options = b'\352A[\n\023postroom/Submission\022+accounts/{account}/submissions/{submission}*\013submissions2\nsubmission'
   _globals['_SUBMISSION']._serialized_start=232
-  _globals['_SUBMISSION']._serialized_end=2504
-  _globals['_SUBMISSION_ATTEMPT']._serialized_start=1298
-  _globals['_SUBMISSION_ATTEMPT']._serialized_end=1436
-  _globals['_SUBMISSION_RECIPIENT']._serialized_start=1439
-  _globals['_SUBMISSION_RECIPIENT']._serialized_end=1722
-  _globals['_SUBMISSION_RECIPIENT_STATE']._serialized_start=1636
-  _globals['_SUBMISSION_RECIPIENT_STATE']._serialized_end=1722
-  _globals['_SUBMISSION_ENVELOPE']._serialized_start=1724
-  _globals['_SUBMISSION_ENVELOPE']._serialized_end=1778
-  _globals['_SUBMISSION_DSN']._serialized_start=1781
-  _globals['_SUBMISSION_DSN']._serialized_end=2086
-  _globals['_SUBMISSION_DSN_NOTIFY']._serialized_start=1949
-  _globals['_SUBMISSION_DSN_NOTIFY']._serialized_end=2029
-  _globals['_SUBMISSION_DSN_RETURN']._serialized_start=2031
-  _globals['_SUBMISSION_DSN_RETURN']._serialized_end=2086
-  _globals['_SUBMISSION_TRACKING']._serialized_start=2088
-  _globals['_SUBMISSION_TRACKING']._serialized_end=2144
-  _globals['_SUBMISSION_TEMPLATEUSE']._serialized_start=2146
-  _globals['_SUBMISSION_TEMPLATEUSE']._serialized_end=2256
-  _globals['_SUBMISSION_STATE']._serialized_start=2259
-  _globals['_SUBMISSION_STATE']._serialized_end=2397
+  _globals['_SUBMISSION']._serialized_end=2498
+  _globals['_SUBMISSION_ATTEMPT']._serialized_start=1292
+  _globals['_SUBMISSION_ATTEMPT']._serialized_end=1430
+  _globals['_SUBMISSION_RECIPIENT']._serialized_start=1433
+  _globals['_SUBMISSION_RECIPIENT']._serialized_end=1716
+  _globals['_SUBMISSION_RECIPIENT_STATE']._serialized_start=1630
+  _globals['_SUBMISSION_RECIPIENT_STATE']._serialized_end=1716
+  _globals['_SUBMISSION_ENVELOPE']._serialized_start=1718
+  _globals['_SUBMISSION_ENVELOPE']._serialized_end=1772
+  _globals['_SUBMISSION_DSN']._serialized_start=1775
+  _globals['_SUBMISSION_DSN']._serialized_end=2080
+  _globals['_SUBMISSION_DSN_NOTIFY']._serialized_start=1943
+  _globals['_SUBMISSION_DSN_NOTIFY']._serialized_end=2023
+  _globals['_SUBMISSION_DSN_RETURN']._serialized_start=2025
+  _globals['_SUBMISSION_DSN_RETURN']._serialized_end=2080
+  _globals['_SUBMISSION_TRACKING']._serialized_start=2082
+  _globals['_SUBMISSION_TRACKING']._serialized_end=2138
+  _globals['_SUBMISSION_TEMPLATEUSE']._serialized_start=2140
+  _globals['_SUBMISSION_TEMPLATEUSE']._serialized_end=2250
+  _globals['_SUBMISSION_STATE']._serialized_start=2253
+  _globals['_SUBMISSION_STATE']._serialized_end=2391
 # @@protoc_insertion_point(module_scope)

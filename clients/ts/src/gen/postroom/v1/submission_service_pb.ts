@@ -50,7 +50,8 @@ export type SubmitMessageRequest = Message<"postroom.v1.SubmitMessageRequest"> &
   requestId: string;
 
   /**
-   * Whether to check only: the answer shows the submission as it would be, and nothing is stored or sent.
+   * Whether to check only: the answer shows the submission as it would be, with the bytes that would be sent in `raw`,
+   * and nothing is stored or sent.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -71,7 +72,7 @@ export const SubmitMessageRequestSchema: GenMessage<SubmitMessageRequest> = /*@_
  */
 export type SubmitMessageResponse = Message<"postroom.v1.SubmitMessageResponse"> & {
   /**
-   * The submission, without its content.
+   * The submission, without its content; after `validate_only` with `raw`.
    *
    * @generated from field: postroom.v1.Submission submission = 1;
    */
