@@ -273,3 +273,18 @@ async def test_what_a_provider_can_is_noted_beside_the_record_by_the_owner_only(
         await store.accounts.probed(ANN, Nonce("another"), {})
     with pytest.raises((AccountGone, Fenced)):
         await store.accounts.probed(AccountId("nobody"), OWNER, {})
+
+
+async def test_sequences_are_not_used_again_after_the_grave_has_gone_either(valkey: Valkey) -> None:
+    """F1: positions are never reused."""
+    async with await open_store(valkey, grave_ms=50) as store:
+        head = await register(store)
+        await store.accounts.delete(ANN, OWNER, head.incarnation, b"removed")
+
+        async def is_gone() -> bool:
+            return await store.snapshots.head(ANN) is None
+
+        await eventually(is_gone)
+        await asyncio.sleep(0.1)
+        again = await register(store)
+        assert again.sequence > 1_000_000

@@ -218,6 +218,9 @@ class Watch:
             return False
         if change.sequence <= self._seen.get(change.account, 0):
             return True
+        if change.HasField("account_removed"):
+            self._seen.pop(change.account, None)  # an account of the same name is another one
+            return False
         self._seen[change.account] = change.sequence
         self._seen.move_to_end(change.account)
         while len(self._seen) > MAX_ACCOUNTS:

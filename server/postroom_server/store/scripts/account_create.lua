@@ -22,6 +22,8 @@ if now[1] then                                         -- a grave: sequences of 
   inc = math.max(inc, tonumber(now[1]) + 1)
   seq = (math.ceil(tonumber(now[2]) / 1000000) + 1) * 1000000
   redis.call('DEL', meta, feed)
+elseif redis.call('ZSCORE', gone, account) then        -- the grave is gone too: a thousand per second is more than any feed had
+  seq = math.ceil(tonumber(time[1]) / 1000) * 1000000
 end
 redis.call('HSET', meta, 'inc', text(inc), 'seq', text(seq), 'low', text(seq + 1), 'bytes', '0',
   'st', status, 'nm', '1', 'ns', '1')
