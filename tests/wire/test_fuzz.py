@@ -119,7 +119,7 @@ def test_the_corpus_is_read():
         assert len(read(line + b"\r\n")) == 1, line
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(mutated(), min_size=1, max_size=3))
 def test_mutated_responses_never_surprise(lines):
     for response in read(b"".join(lines)):
@@ -134,7 +134,7 @@ def test_mutated_responses_never_surprise(lines):
                 assert len(list(response.structure.leaves())) <= 1_000
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_noise_never_surprises(data):
     read(b"* 1 FETCH (" + data + b")\r\n")

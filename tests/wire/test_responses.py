@@ -66,6 +66,10 @@ def test_a_status_without_text():
     assert only("* BYE") == Status(kind=Kind.BYE)
 
 
+def test_a_bare_carriage_return_ends_nothing():
+    assert only(r"A1 NO\x0dmore") == Tagged(tag=b"A1", status=Status(kind=Kind.NO, text="more"))
+
+
 def test_an_alert_may_come_before_preauth():
     assert responses("* OK [ALERT] old\n* PREAUTH ready") == [
         Status(kind=Kind.OK, code="ALERT", text="old"),

@@ -133,7 +133,7 @@ def read_response(parts: Parts) -> Response:
         return _read_untagged(parts)
     tag = _TAG.match(line)
     if tag and _STATUS.match(line, tag.end()):
-        return Tagged(tag=tag.group(1), status=_read_status(line[tag.end() :]))
+        return Tagged(tag=tag.group(1), status=_read_status(line, tag.end()))
     raise Malformed("neither a tag, nor *, nor +")
 
 
@@ -150,7 +150,7 @@ def _read_untagged(parts: Parts) -> Response:
             return Expunge(number=number)
         return Unknown(name=name.decode("ascii"))
     if _STATUS.match(line, 2):
-        return _read_status(line[2:])
+        return _read_status(line, 2)
     named = _NAME.match(line, 2)
     if not named:
         raise Malformed("an untagged response without a name")
@@ -159,9 +159,10 @@ def _read_untagged(parts: Parts) -> Response:
     return reader(parts, named.end()) if reader else Unknown(name=name.decode("ascii"))
 
 
-def _read_status(line: bytes) -> Status:
-    kind, _, rest = line.rstrip(b"\r\n").partition(b" ")
-    rest = rest.lstrip(b" ")
+def _read_status(line: bytes, offset: int) -> Status:
+    condition = _STATUS.match(line, offset)
+    assert condition is not None
+    kind, rest = condition.group(1), line[condition.end() :].strip(b" \r\n")
     found = _FLAGS_CODE.match(rest) or _CODE.match(rest, 0, MAX_CODE_BYTES)
     code, argument = "", b""
     if found:
