@@ -170,13 +170,17 @@ class AccountStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedPage:
-    """Entries `first`, `first + 1`, … of one account as of one instant. `low` is the earliest one that is kept."""
+    """Entries `first`, `first + 1`, … of one account as of one instant. `low` is the earliest one that is kept.
+
+    `removed`: the account was deleted; nothing will come behind `head`.
+    """
 
     incarnation: str
     low: int
     head: int
     first: int
     entries: Sequence[bytes]
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -138,6 +138,7 @@ def _page(first: int, reply: Sequence[bytes]) -> FeedPage | None:
         head=int(reply[3]),
         first=first,
         entries=[entry[STAMP_BYTES:] for entry in reply[4:]],
+        removed=reply[0] == b"DEAD",
     )
 
 

@@ -157,7 +157,10 @@ class FeedReader:
         with self._tailer.interest(reading.shards) as interest:
             await reading.start(options)
             while True:
-                frames = await reading.more(limit - len(entries), None)
+                try:
+                    frames = await reading.more(limit - len(entries), None)
+                except Ended:
+                    return await self._listed(reading, entries, None)
                 for frame in frames:
                     if isinstance(frame, ResetFrame):
                         return await self._listed(reading, entries, frame)

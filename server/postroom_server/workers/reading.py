@@ -8,12 +8,13 @@ behind the store's own time, which is one number.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from postroom_server.domain.changes import ResetReason
 from postroom_server.domain.cursors import AccountPlace, Cursors, ShardPlace, SitePlace, behind
 from postroom_server.domain.shards import shard_of
-from postroom_server.domain.storage import FeedLog, FeedPage, Pointer, PointerId, Shard
+from postroom_server.domain.storage import FeedLog, FeedPage, OrderRead, Pointer, Shard
 from postroom_server.errors import AccountNotFound, CursorExpired
 from postroom_server.ids import AccountId
 from postroom_server.workers.frames import EntryFrame, ResetFrame, StartFrom, WatchOptions
@@ -92,6 +93,8 @@ class AccountReading:
             self._place = AccountPlace(
                 incarnation=page.incarnation, sequence=page.first + len(page.entries) - 1
             )
+        if page.removed and not frames:
+            raise Ended("ACCOUNT_REMOVED")
         self._more = bool(frames)
         return frames
 
@@ -117,13 +120,18 @@ class AccountReading:
 
 
 class SiteReading:
-    """A place in the feeds of all accounts."""
+    """A place in the feeds of all accounts.
+
+    What settles a place is a time of the store's that was taken before it was asked which shards there are: a shard that
+    is not named then holds nothing up to that time.
+    """
 
     def __init__(self, feed: FeedLog, cursors: Cursors) -> None:
         self._feed, self._cursors = feed, cursors
         self.shards: frozenset[Shard] | None = None
         self._base = 0
         self._places: dict[Shard, ShardPlace] = {}
+        self._totals: dict[Shard, int] = {}
         self._unread: set[Shard] = set()
 
     @property
@@ -134,9 +142,14 @@ class SiteReading:
     def _of(self, shard: Shard) -> ShardPlace:
         return self._places.get(shard, behind(self._base))
 
+    async def _occupied(self) -> tuple[int, Sequence[Shard]]:
+        """A time, and every shard that held anything by then."""
+        until = (await self._feed.order({}, 1)).complete_ms
+        return until, await self._feed.occupied()
+
     async def start(self, options: WatchOptions) -> None:
         """Takes the place that the options name. Raises CursorExpired and what reading a cursor raises."""
-        occupied = await self._feed.occupied()
+        until, occupied = await self._occupied()
         if options.cursor:
             place = self._cursors.read_site(options.cursor)
             self._base, self._places = place.base_ms, dict(place.shards)
@@ -144,8 +157,7 @@ class SiteReading:
             return
         if options.start is StartFrom.EARLIEST:
             return
-        read = await self._feed.order({shard: PointerId(ms=0, n=0) for shard in occupied[:1]}, 1)
-        self._base = read.complete_ms
+        self._base = until
         for shard, order in (await self._feed.heads(occupied)).items():
             if order.head.ms > self._base:
                 self._places[shard] = ShardPlace(at=order.head)
@@ -158,85 +170,119 @@ class SiteReading:
 
     async def more(self, limit: int, dirty: set[Shard] | None) -> Frames:
         """The next commits of the dirty shards, merged by time; of all shards when `dirty` is None."""
-        whole = dirty is None
-        shards = set(await self._feed.occupied()) if dirty is None else set(dirty)
-        shards |= self._unread
+        until = 0
+        if dirty is None:
+            until, occupied = await self._occupied()
+            shards = set(occupied)
+        else:
+            shards = dirty | self._unread
         if not shards:
             return []
         count = min(max(limit // len(shards), 1), POINTERS) if limit else POINTERS
         read = await self._feed.order({shard: self._of(shard).at for shard in shards}, count)
-        self._unread = {shard for shard, found in read.pointers.items() if len(found) >= count}
+        unread = {shard for shard, found in read.pointers.items() if len(found) >= count}
+        work = self._work(read, limit, unread)
+        pages = await self._feed.read_many([(one.pointer.account, one.first, one.count) for one in work])
         frames: Frames = []
-        work = [(pointer, shard) for shard, found in read.pointers.items() for pointer in found]
-        work.sort(key=lambda one: one[0].id)
-        taken = 0
-        kept: list[tuple[Pointer, Shard]] = []
-        for pointer, shard in work:
-            if limit and taken >= limit:
-                self._unread.add(shard)
-                continue
-            kept.append((pointer, shard))
-            taken += pointer.count
-        pages = await self._feed.read_many(self._wants(kept))
-        for (pointer, shard), page in zip(kept, pages, strict=True):
-            frames += self._frames(pointer, shard, page)
-        if whole and not self._unread:
-            self._settle(read.complete_ms)
+        for one, page in zip(work, pages, strict=True):
+            frames += self._frames(one, page)
+        self._unread = unread
+        if dirty is None and not unread:
+            self._settle(until)
         return frames
 
-    def _wants(self, work: Sequence[tuple[Pointer, Shard]]) -> list[tuple[AccountId, int, int]]:
-        """What to read of each commit; the first one of a shard may have been handed over in part."""
-        skips = {shard: place.skip for shard, place in self._places.items()}
-        wants = []
-        for pointer, shard in work:
-            skip = skips.pop(shard, 0)
-            wants.append((pointer.account, pointer.last - pointer.count + 1 + skip, pointer.count - skip))
-        return wants
+    def _work(self, read: OrderRead, limit: int, unread: set[Shard]) -> list[_Work]:
+        """What to read of each commit, at most `limit` entries in all; what is left over makes its shard unread.
 
-    def _frames(self, pointer: Pointer, shard: Shard, page: FeedPage | None) -> Frames:
-        """The frames of one commit; afterwards the shard stands behind it."""
+        The first commit of a shard may have been handed over in part.
+        """
+        commits = [(pointer, shard) for shard, found in read.pointers.items() for pointer in found]
+        commits.sort(key=lambda one: one[0].id)
+        skips = {shard: place.skip for shard, place in self._places.items()}
+        work: list[_Work] = []
+        left = limit or sum(pointer.count for pointer, _ in commits)
+        cut: set[Shard] = set()
+        for pointer, shard in commits:
+            if shard in cut:
+                continue
+            skip = skips.pop(shard, 0)
+            count = min(pointer.count - skip, left)
+            if count < pointer.count - skip:
+                cut.add(shard)
+            if count:
+                work.append(_Work(pointer=pointer, shard=shard, skip=skip, count=count))
+                left -= count
+        unread |= cut
+        return work
+
+    def _frames(self, work: _Work, page: FeedPage | None) -> Frames:
+        """The frames of one commit, or of a part; afterwards the shard stands behind them."""
+        pointer, shard = work.pointer, work.shard
         before = self._of(shard)
-        first = pointer.last - pointer.count + 1 + before.skip
         frames: Frames = []
-        entries: Sequence[bytes] = page.entries if page is not None and page.first == first else ()
+        entries: Sequence[bytes] = page.entries if page is not None and page.first == work.first else ()
         if pointer.entry is not None and not entries:
             entries = (pointer.entry,)
-        trimmed = page is not None and page.low > first
+        last = pointer.total - pointer.count
+        if self._totals.get(shard, last) != last and not work.skip:
+            frames.append(ResetFrame(cursor=self.cursor, account=None, reason=ResetReason.RETENTION))
         for offset, entry in enumerate(entries):
-            done = before.skip + offset + 1
-            self._places[shard] = (
-                ShardPlace(at=pointer.id) if done >= pointer.count else ShardPlace(at=before.at, skip=done)
-            )
+            self._stand(shard, before, pointer, work.skip + offset + 1)
             frames.append(
-                EntryFrame(cursor=self.cursor, account=pointer.account, sequence=first + offset, entry=entry)
+                EntryFrame(
+                    cursor=self.cursor, account=pointer.account, sequence=work.first + offset, entry=entry
+                )
             )
-        self._places[shard] = ShardPlace(at=pointer.id)
-        if trimmed and pointer.entry is None:
+        self._stand(shard, before, pointer, work.skip + work.count)
+        if page is not None and page.low > work.first and pointer.entry is None:
             frames.append(
                 ResetFrame(cursor=self.cursor, account=pointer.account, reason=ResetReason.RETENTION)
             )
         return frames
 
-    def _settle(self, complete_ms: int) -> None:
+    def _stand(self, shard: Shard, before: ShardPlace, pointer: Pointer, done: int) -> None:
+        """The shard stands behind this many entries of a commit."""
+        if done >= pointer.count:
+            self._places[shard] = ShardPlace(at=pointer.id)
+            self._totals[shard] = pointer.total
+        else:
+            self._places[shard] = ShardPlace(at=before.at, skip=done)
+
+    def _settle(self, until: int) -> None:
         """Every shard was read to its end: all that is not beyond the store's time stands at it."""
-        self._base = max(self._base, complete_ms)
+        self._base = max(self._base, until)
         self._places = {
             shard: place for shard, place in self._places.items() if place.skip or place.at.ms > self._base
         }
 
     async def checkpoint(self) -> tuple[str, str, str, int, float]:
         """See `feed.Reading`."""
-        occupied = await self._feed.occupied()
-        lag = 0
+        until, occupied = await self._occupied()
         found = await self._feed.heads(occupied)
         first = await self._feed.order({shard: self._of(shard).at for shard in occupied}, 1)
-        for shard, order in found.items():
-            ahead = first.pointers.get(shard)
+        lag = 0
+        for shard, ahead in first.pointers.items():
             if ahead:
-                lag += order.total - ahead[0].total + ahead[0].count - self._of(shard).skip
+                total = max(found[shard].total, ahead[0].total)
+                lag += total - ahead[0].total + ahead[0].count - self._of(shard).skip
         if not lag and not self._unread:
-            self._settle(first.complete_ms)
-        base = max(self._base, first.complete_ms)
+            self._settle(until)
+        base = max(self._base, until)
         heads = {shard: ShardPlace(at=order.head) for shard, order in found.items() if order.head.ms > base}
         head = self._cursors.site(SitePlace(base_ms=base, shards=heads))
         return self.cursor, head, self._cursors.site(SitePlace(base_ms=0)), lag, 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What is read of one commit: `count` entries after the first `skip`."""
+
+    pointer: Pointer
+    shard: Shard
+    skip: int
+    count: int
+
+    @property
+    def first(self) -> int:
+        """Sequence of the first of them."""
+        return self.pointer.last - self.pointer.count + 1 + self.skip

@@ -69,7 +69,7 @@ class SnapshotRead(Script):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRead(Script):
-    """Replies GONE or OK incarnation low sequence entry*."""
+    """Replies GONE, or OK or (deleted) DEAD with incarnation low sequence entry*."""
 
     file: ClassVar[str] = "feed_read"
 
