@@ -20,17 +20,9 @@ import trustme
 from tests.fixtures.dovecot import Dovecot
 from tests.fixtures.mail import imap_account
 from tests.fixtures.postroom import free_port
-from tests.fixtures.rest import Reply, Rest
+from tests.fixtures.rest import Rest, refused
 
 MEGABYTE = 1024 * 1024
-
-
-def refused(reply: Reply, status: int, reason: str) -> Reply:
-    """Checks that a call was refused in this way, as a google.rpc.Status."""
-    assert (reply.status, reply.reason) == (status, reason), f"{reply.status} {reply.body[:1_500]!r}"
-    assert reply.json["code"]
-    assert reply.json["message"]
-    return reply
 
 
 async def verify(rest: Rest, account: dict[str, Any]) -> dict[str, Any]:
