@@ -36,7 +36,7 @@ from postroom_server.domain.ports import (
     Wakeup,
 )
 from postroom_server.domain.search import SearchPage, SearchQuery
-from postroom_server.errors import ProviderCursorExpired
+from postroom_server.errors import MessageTooLarge, ProviderCursorExpired
 
 __all__ = ["ImapAccount", "capabilities_of"]
 
@@ -44,6 +44,8 @@ BLIND_EVERY_LOOKS = 5
 """Where the server counts no modifications, every so many looks name all mailboxes: changed flags do not show."""
 MAX_LIVE_CONNECTIONS = 5
 """Further watch connections for mailboxes that are to be live, where the server has no NOTIFY."""
+MAX_LIMIT_DIGITS = 15
+"""A longer limit is none."""
 MAX_SHOWN_CAPABILITIES = 100
 """Words of the server that are shown to people."""
 
@@ -61,8 +63,15 @@ def capabilities_of(session: Session) -> Capabilities:
         search=dict(searching.MATCHES),
         append="ANY",
         permanent_delete=True,
+        max_source_bytes=_append_limit(session),
         provider={**words, **{f"id.{key}": value for key, value in session.server_id.items()}},
     )
+
+
+def _append_limit(session: Session) -> int:
+    """The largest message that the server takes (RFC 7889); 0: unknown."""
+    digits = next((name[12:] for name in session.capabilities if name.startswith("APPENDLIMIT=")), "")
+    return int(digits) if digits.isdecimal() and len(digits) <= MAX_LIMIT_DIGITS else 0
 
 
 class ImapAccount:
@@ -203,6 +212,9 @@ class ImapAccount:
         received: datetime | None,
     ) -> ItemKey | None:
         """Stores a message."""
+        limit = self._capabilities.max_source_bytes
+        if limit and source.size_bytes is not None and source.size_bytes > limit:
+            raise MessageTooLarge(limitBytes=str(limit))
         return await writing.append(self._pool, call, to, source, flags, received)
 
     async def close(self) -> None:

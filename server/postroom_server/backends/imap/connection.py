@@ -177,11 +177,12 @@ class Connection(BaseClient):
         sink_for: SinkFor | None = None,
         answer: Answer | None = None,
         upload: AsyncIterator[bytes] | None = None,
+        patient: bool = False,
     ) -> Status:
         """Send one command and return its OK.
 
         Commands of several tasks are pipelined; the caller knows which may be. `upload` yields the bytes of a last
-        argument `Upload`.
+        argument `Upload`. `patient`: the server may think in silence for as long as the deadline allows (SEARCH).
 
         Raises:
             Refused: NO or BAD.
@@ -196,6 +197,7 @@ class Connection(BaseClient):
             sink_for=sink_for,
             answer=answer,
             upload=upload,
+            patient=patient,
         )
         return await self.finish(exchange, deadline=deadline)
 
@@ -208,6 +210,7 @@ class Connection(BaseClient):
         sink_for: SinkFor | None = None,
         answer: Answer | None = None,
         upload: AsyncIterator[bytes] | None = None,
+        patient: bool = False,
     ) -> Exchange:
         """Send one command and return it in flight; every exchange must be given to `finish` or `abandon`."""
         protocol = self.protocol
@@ -218,6 +221,7 @@ class Connection(BaseClient):
                 raise Internal("too many commands on one connection")
             exchange = Exchange(command, protocol.next_tag(), self._loop)
             exchange.collect, exchange.sink_for, exchange.answer = collect, sink_for, answer
+            exchange.patient = patient
             chunks = encode(exchange.tag, command, arguments, self.literals)
             if not protocol.flying:
                 protocol.last_received = self._loop.time()

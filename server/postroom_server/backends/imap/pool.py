@@ -1,8 +1,8 @@
 """The command connections of one account: few, opened when needed, closed when nobody needs them.
 
 Owns how many there are, who gets one next (lanes), and that a session in doubt is never handed on. Refuses the watch
-connection, which is nobody's to borrow. One place is kept from the sync and bulk lanes, so that a caller waits for a
-free connection and never for the end of a long reading.
+connection, which is nobody's to borrow. The sync and bulk lanes never hold all places, so that a caller waits for another
+caller at most and never for the end of a long reading.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Pool:
         self._size = size
         self._idle: list[Session] = []
         self._busy = 0
+        self._behind = 0
+        self._lent: dict[Session, Lane] = {}
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,19 +101,25 @@ class Pool:
             session = None if fresh else self._pick(mailbox)
             if session is None:
                 session = await open_session(self._endpoint, deadline=call.deadline)
-            return session
         except BaseException:
-            self._free()
+            self._free(call.lane)
             raise
+        self._lent[session] = call.lane
+        return session
 
-    def _limit(self, lane: int) -> int:
-        return self._size if lane == Lane.INTERACTIVE.value else max(1, self._size - 1)
+    def _has_place(self, lane: int) -> bool:
+        if self._busy >= self._size:
+            return False
+        return lane == Lane.INTERACTIVE.value or self._behind < max(1, self._size - 1)
+
+    def _occupy(self, lane: int) -> None:
+        self._busy += 1
+        self._behind += lane != Lane.INTERACTIVE.value
 
     async def _place(self, lane: Lane) -> None:
-        if self._busy < self._limit(lane.value) and not any(
-            other[0] <= lane.value for other in self._waiting
-        ):
-            self._busy += 1
+        ahead = any(other <= lane.value and not turn.done() for other, _, turn in self._waiting)
+        if self._has_place(lane.value) and not ahead:
+            self._occupy(lane.value)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (lane.value, next(self._order), turn))
@@ -119,19 +127,20 @@ class Pool:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._free()
+                self._free(lane)
             raise
 
-    def _free(self) -> None:
+    def _free(self, lane: Lane) -> None:
         """Give a place back, and on to whoever is next."""
         self._busy -= 1
+        self._behind -= lane is not Lane.INTERACTIVE
         while self._waiting:
-            lane, _, turn = self._waiting[0]
+            waiting, _, turn = self._waiting[0]
             if turn.done():
                 heapq.heappop(self._waiting)
-            elif self._busy < self._limit(lane):
+            elif self._has_place(waiting):
                 heapq.heappop(self._waiting)
-                self._busy += 1
+                self._occupy(waiting)
                 turn.set_result(None)
             else:
                 return
@@ -151,14 +160,15 @@ class Pool:
 
     def give_back(self, session: Session) -> None:
         """Take a session back; one in doubt is drained or thrown away before its place is free."""
+        lane = self._lent.pop(session)
         if session.connection.settled and not self._closed:
             self._keep(session)
         elif session.connection.failed or self._closed:
             session.connection.drop()
         else:
-            self._spawn(self._drain(session))
+            self._spawn(self._drain(session, lane))
             return
-        self._free()
+        self._free(lane)
 
     def _keep(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
@@ -167,7 +177,7 @@ class Pool:
         if self._sweeper is None:
             self._sweeper = loop.call_later(LINGER_SECONDS, self._sweep)
 
-    async def _drain(self, session: Session) -> None:
+    async def _drain(self, session: Session, lane: Lane) -> None:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):
@@ -177,7 +187,7 @@ class Pool:
             else:
                 session.connection.drop()
         finally:
-            self._free()
+            self._free(lane)
 
     def _sweep(self) -> None:
         """Close what nobody has used for a while."""

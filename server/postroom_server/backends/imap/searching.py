@@ -286,7 +286,15 @@ async def _find(
     for part in slices:
         try:
             await session.connection.run(
-                "UID SEARCH", *options, *charset, *part, *bound, *keys, deadline=deadline, collect=collect
+                "UID SEARCH",
+                *options,
+                *charset,
+                *part,
+                *bound,
+                *keys,
+                deadline=deadline,
+                collect=collect,
+                patient=True,
             )
         except Refused as refused:
             if refused.status.code == "BADCHARSET":
