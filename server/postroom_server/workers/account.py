@@ -44,6 +44,7 @@ from postroom_server.errors import (
     Internal,
     PostroomError,
     ProviderUnreachable,
+    StoreFull,
     StoreUnavailable,
 )
 from postroom_server.workers.entries import Entries
@@ -57,6 +58,8 @@ LIST_EVERY_POLLS: Final = 3
 STALE_SECONDS: Final = 60.0
 STORE_PAUSE_SECONDS: Final = 0.25
 CLOSE_SECONDS: Final = 3.0
+LOST: Final = frozenset({State.DISCONNECTED, State.UNREACHABLE})
+"""States of an account that may have been connected before."""
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +94,8 @@ class AccountWorker:
         self._fresh: dict[ScopeId, datetime] = {}
         self._failures = 0
         self._was_connected = False
+        self.renewed = False
+        """Whether it replaces a worker with other settings, so that what these led to is over."""
         self._sending, self._ended = 0, False
         self._closing: asyncio.Future[None] | None = None
 
@@ -181,11 +186,13 @@ class AccountWorker:
     async def run(self) -> None:
         """Until cancelled, or until Fenced or AccountGone say that the account is not ours any more."""
         await self.ledger.load()
-        self._was_connected = self.ledger.status.state is State.CONNECTED
+        state = self.ledger.status.state
+        read = any(position.cursor for position in self.ledger.positions.values())
+        self._was_connected = state is State.CONNECTED or (state in LOST and read)
         if self.account.paused:
             await self._enter(State.PAUSED)
             await asyncio.Event().wait()
-        if self.ledger.status.state is State.PAUSED:
+        if state is State.PAUSED or (self.renewed and state is not State.CONNECTED):
             await self._enter(State.CONNECTING)
         try:
             while True:
@@ -208,10 +215,10 @@ class AccountWorker:
             await self._failed(error)
 
     async def _failed(self, error: PostroomError) -> None:
-        self._failures += 1
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable | StoreFull):
             await asyncio.sleep(STORE_PAUSE_SECONDS)
             return
+        self._failures += 1
         state = state_after(error, was_connected=self._was_connected, failures=self._failures)
         if state is not None:
             await self._enter(state, error)
@@ -287,19 +294,19 @@ class AccountWorker:
         return (stale & known.keys()) | {scope for scope, cursor in known.items() if cursor is None}
 
     async def _drain(self, mail: MailAccount) -> None:
-        """Reads what is dirty until nothing is."""
+        """Reads what is dirty until nothing is: round by round, so that no busy mailbox holds up the others."""
         while self._dirty:
-            scope = min(self._dirty, key=self._urgency)
-            self._dirty.discard(scope)
-            try:
-                await self.sync.read(mail, scope)
-                self._fresh[scope] = self._tools.clock.now()
-            except (StoreUnavailable, LedgerMoved):
-                self._dirty.add(scope)
-                await asyncio.sleep(STORE_PAUSE_SECONDS)
-            except BaseException:
-                self._dirty.add(scope)
-                raise
+            for scope in sorted(self._dirty, key=self._urgency):
+                self._dirty.discard(scope)
+                try:
+                    await self.sync.read(mail, scope)
+                    self._fresh[scope] = self._tools.clock.now()
+                except (StoreUnavailable, LedgerMoved):
+                    self._dirty.add(scope)
+                    await asyncio.sleep(STORE_PAUSE_SECONDS)
+                except BaseException:
+                    self._dirty.add(scope)
+                    raise
 
     def _urgency(self, scope: ScopeId) -> tuple[bool, bytes]:
         record = self.sync.record_of(scope)

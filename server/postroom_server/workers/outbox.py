@@ -53,6 +53,7 @@ class Outbox:
         self._draining = False
         self._quiet = asyncio.Event()
         self._quiet.set()
+        ownership.in_use = self._in_use
 
     def __repr__(self) -> str:
         return f"<Outbox {len(self._busy)} accounts, {len(self._flying)} in flight>"
@@ -75,7 +76,7 @@ class Outbox:
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
 
-    def flying(self, shard: Shard) -> bool:
+    def _in_use(self, shard: Shard) -> bool:
         """Whether something of the shard is on its way."""
         return any(self._supervisor.shard(account) == shard for account in self._busy)
 
@@ -94,7 +95,7 @@ class Outbox:
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Waits for a hint or for the next due time, and starts the accounts that are due."""
         hinted = await self._woken()
-        held, dirty = self._ownership.shards, self._dirty
+        held, dirty = self._ownership.shards - self._ownership.handing, self._dirty
         self._dirty = set()
         shards = dirty & held if hinted else held
         if self._draining or not shards:
@@ -182,7 +183,7 @@ class Outbox:
 
     async def _take(self, account: AccountId, shard: Shard, limit: int) -> list[Submission]:
         """Due items; waits while the store is away."""
-        while not self._draining:
+        while not self._draining and shard not in self._ownership.handing:
             try:
                 return list(await self._store.take(account, self._ownership.nonce, self._now_ms(), limit))
             except (StoreUnavailable, StoreFull):

@@ -1,7 +1,7 @@
 """Ownership: which shards this node runs, by leases that fence every write.
 
-It owns steps 1-5 and 14 of the ownership algorithm: heartbeat, wanted shards, acquire, renew, and the deadline on the
-monotonic clock after which the node stops acting by itself. Safety rests on the check in the store's scripts; this module
+It owns steps 1-5, 12 and 14 of the ownership algorithm: heartbeat, wanted shards, acquire, renew, hand over, and the
+deadline on the monotonic clock after which the node stops acting by itself. Safety rests on the check in the store's scripts; this module
 only decides what is worth trying. It refuses to know what is done with a shard: `gained` and `lost` are told.
 """
 
@@ -15,12 +15,15 @@ import structlog
 
 from postroom_server.domain.shards import wanted_owner
 from postroom_server.domain.storage import FeedLog, LeaseStore, Nonce, Shard
-from postroom_server.errors import StoreUnavailable
+from postroom_server.errors import StoreFull, StoreUnavailable
 
 LEASE_SECONDS: Final = 10.0
-RENEW_SECONDS: Final = LEASE_SECONDS / 3
-MARGIN_SECONDS: Final = LEASE_SECONDS / 5
-POLL_SECONDS: Final = 1.0
+RENEWALS_PER_LEASE: Final = 3
+POLLS_PER_LEASE: Final = 10
+MARGIN_SHARE: Final = 0.2
+"""Share of the lease's end in which nothing is begun any more."""
+MOVES_PER_POLL: Final = 2
+"""Shards that are handed over to a node that came, per poll."""
 RELEASE_SECONDS: Final = 1.0
 
 log = structlog.get_logger(__name__)
@@ -31,9 +34,23 @@ class Ownership:
     """The shards of this node."""
 
     def __init__(
-        self, leases: LeaseStore, feed: FeedLog, nonce: Nonce, address: str, shown: Mapping[str, str]
+        self,
+        leases: LeaseStore,
+        feed: FeedLog,
+        nonce: Nonce,
+        address: str,
+        shown: Mapping[str, str],
+        *,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.nonce = nonce
+        self.in_use: Callable[[Shard], bool] = lambda _: False
+        """Whether something of the shard is on its way, so that it is not handed over yet."""
+        self.handing: frozenset[Shard] = frozenset()
+        """Shards that go to another node: nothing is begun for them any more."""
+        self._lease = lease_seconds
+        self._held_for = lease_seconds * (1 - MARGIN_SHARE)
+        self._poll_seconds = lease_seconds / POLLS_PER_LEASE
         self._leases, self._feed = leases, feed
         self._address, self._shown = address, dict(shown)
         self._valid_until: dict[Shard, float] = {}
@@ -60,12 +77,12 @@ class Ownership:
         while True:
             try:
                 await self._poll()
-            except StoreUnavailable:
+            except (StoreUnavailable, StoreFull):
                 log.warning(
                     "the store does not answer, leases cannot be renewed", shards=len(self._valid_until)
                 )
             self._drop_expired()
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
 
     async def _poll(self) -> None:
         if self._leaving:
@@ -76,12 +93,23 @@ class Ownership:
         alive = frozenset(await self._leases.nodes())
         known = (alive & self._seen) | {self.nonce} if self._seen else alive | {self.nonce}
         self._seen = alive
-        if now - self._renewed >= RENEW_SECONDS:
+        if now - self._renewed >= self._lease / RENEWALS_PER_LEASE:
             await self._renew()
         missing = [shard for shard in await self._feed.occupied() if shard not in self._valid_until]
         wanted = [shard for shard in missing if wanted_owner(shard, known) == self.nonce]
         if wanted:
             await self._acquire(wanted)
+        await self._hand_over(known)
+
+    async def _hand_over(self, known: frozenset[Nonce]) -> None:
+        """Gives back some shards that a node is wanted for which was seen alive twice, as soon as they are quiet."""
+        foreign = sorted(one for one in self._valid_until if wanted_owner(one, known) != self.nonce)
+        self.handing = frozenset(foreign[:MOVES_PER_POLL])
+        quiet = [shard for shard in self.handing if not self.in_use(shard)]
+        for shard in quiet:
+            self.drop(shard)
+        if quiet:
+            await self._leases.release(quiet, self.nonce)
 
     async def _acquire(self, shards: list[Shard]) -> None:
         since = asyncio.get_running_loop().time()
@@ -91,7 +119,7 @@ class Ownership:
             return
         for shard in got:
             new = shard not in self._valid_until
-            self._valid_until[shard] = since + LEASE_SECONDS - MARGIN_SECONDS
+            self._valid_until[shard] = since + self._held_for
             if new:
                 log.info("shard gained", shard=shard, epoch=got[shard])
                 self._told[0](shard)
@@ -103,7 +131,7 @@ class Ownership:
         self._renewed = since
         for shard in held:
             if shard in ours:
-                self._valid_until[shard] = since + LEASE_SECONDS - MARGIN_SECONDS
+                self._valid_until[shard] = since + self._held_for
             else:
                 self.drop(shard)
 
@@ -133,5 +161,5 @@ class Ownership:
             async with asyncio.timeout(RELEASE_SECONDS):
                 await self._leases.release(held, self.nonce)
                 await self._leases.leave(self.nonce)
-        except (TimeoutError, StoreUnavailable):
+        except (TimeoutError, StoreUnavailable, StoreFull):
             log.warning("the leases could not be given back, they run out by themselves")

@@ -26,6 +26,8 @@ SCAN_SECONDS: Final = 5.0
 BATCH: Final = 500
 RESTART_SECONDS: Final = 1.0
 WAIT_SECONDS: Final = 0.02
+UNUSED: Final = frozenset({"display_name", "labels", "sent_copy", "relay"})
+"""Fields that a worker does not work by, or reads anew each time."""
 FAILING: Final = frozenset({State.AUTH_FAILED, State.UNREACHABLE, State.DISCONNECTED})
 
 log = structlog.get_logger(__name__)
@@ -93,10 +95,13 @@ class Supervisor:
                     await self._scan_shard(shard)
                 except StoreUnavailable:
                     self._to_scan.add(shard)
+                except Exception:
+                    log.exception("a shard's accounts cannot be read", shard=shard)
 
     async def _scan_shard(self, shard: Shard) -> None:
+        running = [account for account in self._tasks if self.shard(account) == shard]
         there = await self._accounts.in_shard(shard)
-        for account in [one for one in self._tasks if self.shard(one) == shard and one not in set(there)]:
+        for account in set(running) - set(there):
             self._end(account)
         for start in range(0, len(there), BATCH):
             for record, _ in await self._accounts.get_many(there[start : start + BATCH]):
@@ -106,11 +111,13 @@ class Supervisor:
         """Starts the account's worker, or one with the new record where what it works by has changed."""
         running = self._workers.get(account.id)
         if running is not None and not _differs(running, account):
-            running.account = account
+            if account.revision > running.account.revision:
+                running.account = account
             return
         before = self._end(account.id)
         if self._ownership.valid(self.shard(account.id)):
             worker = self._make(account)
+            worker.renewed = running is not None
             self._workers[account.id] = worker
             assert self._group is not None
             # a context of its own: a worker outlives the call that made it
@@ -126,7 +133,8 @@ class Supervisor:
                 try:
                     await worker.run()
                 except Fenced:
-                    self._ownership.drop(self.shard(account))
+                    if self._workers.get(account) is worker:
+                        self._ownership.drop(self.shard(account))
                     return
                 except AccountGone:
                     if self._workers.get(account) is worker:
@@ -178,14 +186,13 @@ class Supervisor:
 def _differs(worker: AccountWorker, stored: Account) -> bool:
     """Whether the worker has to start again: what it works by has changed, or may have while it cannot connect.
 
-    Secrets are not in the record, so that a corrected password shows in its revision alone.
+    Secrets are not in the record: where it was written and shows no difference, they are what was written.
     """
     running = worker.account
-    if stored.revision == running.revision:
+    if stored.create_time == running.create_time and stored.revision <= running.revision:
         return False
     if worker.ledger.status.state in FAILING:
         return True
-    ignored = ("revision", "update_time", "capabilities", "display_name", "labels", "sent_copy", "relay")
-    return any(
-        getattr(running, name) != getattr(stored, name) for name in Account.__slots__ if name not in ignored
-    )
+    changed = {name for name in Account.__slots__ if getattr(running, name) != getattr(stored, name)}
+    changed -= {"revision", "update_time", "capabilities"}
+    return not changed or not changed <= UNUSED
