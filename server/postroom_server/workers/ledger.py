@@ -24,6 +24,9 @@ from postroom_server.telemetry.metrics import Metrics
 
 MAX_RACES: Final = 50
 """Races with submissions that one commit bears before it gives up."""
+KEPT_CHUNKS: Final = 4
+"""Chunks of an account that are kept in memory: those at the end of its busiest mailboxes."""
+MAX_KEPT_MEMBERS: Final = 4_096
 STORE_RETRY_SECONDS: Final = 0.25
 STORE_FULL_SECONDS: Final = 2.0
 
@@ -66,7 +69,8 @@ class Ledger:
         self.nonce = nonce
         self._may_write = may_write
         self._metrics = metrics
-        self._head: AccountHead | None = None
+        self._kept: dict[tuple[int, int], Chunk | None] = {}
+        self._writes = 0
         self.positions: dict[int, Position] = {}
         self.mailboxes: dict[int, MailboxRecord] = {}
         self.marks = Marks()
@@ -83,19 +87,41 @@ class Ledger:
         head = await self._answered(self._snapshots.head)
         if head is None:
             raise AccountGone(self.account)
-        self._head = head
         self.positions = dict(head.positions)
         self.mailboxes = dict(head.mailboxes)
         self.marks = Marks(head.marks)
         self.status = head.status
         self.counters = (head.next_mailbox, head.next_space)
         self.sequence, self.incarnation = head.sequence, head.incarnation
+        self._kept.clear()
+        self._writes += 1
 
     async def chunks(self, space: int, indexes: Sequence[int] | None) -> Mapping[int, Chunk]:
-        """Chunks of a space, None: all of them."""
+        """Chunks of a space, None: all of them. They are not changed, but replaced by a commit.
+
+        Those used last are kept, as new mail always meets the same: nobody but us writes them under our lease, and a
+        commit that finds the store elsewhere forgets them.
+        """
         if indexes is None:
             return await self._snapshots.all_chunks(self.account, space)
-        return await self._snapshots.chunks(self.account, space, indexes)
+        found = {index: self._kept[space, index] for index in indexes if (space, index) in self._kept}
+        missing = [index for index in indexes if index not in found]
+        if missing:
+            before = self._writes
+            read = await self._snapshots.chunks(self.account, space, missing)
+            found.update((index, read.get(index)) for index in missing)
+            if before != self._writes:
+                return {index: chunk for index, chunk in found.items() if chunk is not None}
+        for index, chunk in found.items():
+            self._keep((space, index), chunk)
+        return {index: chunk for index, chunk in found.items() if chunk is not None}
+
+    def _keep(self, place: tuple[int, int], chunk: Chunk | None) -> None:
+        self._kept.pop(place, None)
+        if chunk is None or len(chunk.members) <= MAX_KEPT_MEMBERS:
+            self._kept[place] = chunk
+        while len(self._kept) > KEPT_CHUNKS:
+            del self._kept[next(iter(self._kept))]
 
     def deal(self, patch: Patch, *, mailboxes: int = 0, spaces: int = 0) -> tuple[int, int]:
         """Numbers for new mailboxes and spaces, the first of each; they are taken when the patch is committed."""
@@ -191,6 +217,14 @@ class Ledger:
         return True
 
     def _adopt(self, patch: Patch) -> None:
+        self._writes += 1
+        for space, position in patch.positions.items():
+            if position is None:
+                for place in [one for one in self._kept if one[0] == space]:
+                    del self._kept[place]
+        for place, chunk in patch.chunks.items():
+            if place in self._kept:
+                self._keep(place, chunk if chunk.members else None)
         _merge(self.positions, patch.positions)
         _merge(self.mailboxes, patch.mailboxes)
         if patch.marks is not None:
