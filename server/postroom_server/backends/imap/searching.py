@@ -264,10 +264,32 @@ async def _find(
 ) -> BitMap:
     """Return the UIDs below a bound that answer the keys."""
     found = BitMap()
-    if below <= 1 or session.selected is None or not session.selected.exists:
+    exists = session.selected.exists if session.selected is not None else 0
+    if below <= 1 or not exists:
         return found
     charset: list[Argument] = [Atom("CHARSET"), Atom("UTF-8")] if international else []
     bound: list[Argument] = [] if below > MAX_UID else [Atom("UID"), encoder.Sequence(b"1:%d" % (below - 1))]
+    esearch = session.can("ESEARCH")
+    options: list[Argument] = [Atom("RETURN"), [Atom("ALL")]] if esearch else []
+    for part in [[]] if esearch else _slices(exists):
+        found |= await _ask(session, [*options, *charset, *part, *bound, *keys], deadline=deadline)
+    if len(found) > 2 * exists + SLICE_MESSAGES:
+        raise ProviderMisbehaved("a search found more messages than there are")
+    if below <= MAX_UID:
+        found &= _up_to(below)
+    return found
+
+
+def _slices(exists: int) -> list[list[Argument]]:
+    """Parts of the mailbox by message number, so that an answer's numbers fit on a line."""
+    if exists <= SLICE_MESSAGES:
+        return [[]]
+    starts = range(1, exists + 1, SLICE_MESSAGES)
+    return [[encoder.Sequence(b"%d:%d" % (at, min(exists, at + SLICE_MESSAGES - 1)))] for at in starts]
+
+
+async def _ask(session: Session, arguments: Sequence[Argument], *, deadline: float) -> BitMap:
+    found = BitMap()
 
     def collect(response: Response) -> bool:
         if isinstance(response, ESearch | Search):
@@ -275,37 +297,16 @@ async def _find(
             return True
         return False
 
-    slices: list[list[Argument]] = [[]]
-    options: list[Argument] = []
-    exists = session.selected.exists
-    if session.can("ESEARCH"):
-        options = [Atom("RETURN"), [Atom("ALL")]]
-    elif exists > SLICE_MESSAGES:
-        starts = range(1, exists + 1, SLICE_MESSAGES)
-        slices = [[encoder.Sequence(b"%d:%d" % (at, min(exists, at + SLICE_MESSAGES - 1)))] for at in starts]
-    for part in slices:
-        try:
-            await session.connection.run(
-                "UID SEARCH",
-                *options,
-                *charset,
-                *part,
-                *bound,
-                *keys,
-                deadline=deadline,
-                collect=collect,
-                patient=True,
-            )
-        except Refused as refused:
-            if refused.status.code == "BADCHARSET":
-                raise CapabilityMissing("the server searches ASCII only", capability="search") from refused
-            raise
-        except NotEncodable as fault:
-            raise RequestInvalid("filter", str(fault)) from fault
-    if len(found) > 2 * exists + SLICE_MESSAGES:
-        raise ProviderMisbehaved("a search found more messages than there are")
-    if below <= MAX_UID:
-        found &= _up_to(below)
+    try:
+        await session.connection.run(
+            "UID SEARCH", *arguments, deadline=deadline, collect=collect, patient=True
+        )
+    except Refused as refused:
+        if refused.status.code == "BADCHARSET":
+            raise CapabilityMissing("the server searches ASCII only", capability="search") from refused
+        raise
+    except NotEncodable as fault:
+        raise RequestInvalid("filter", str(fault)) from fault
     return found
 
 

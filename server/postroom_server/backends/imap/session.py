@@ -187,17 +187,28 @@ class Session:
             arguments.append([Atom("QRESYNC"), [Number(since[0]), Number(since[1])]])
         elif self.condstore and not self.qresync:
             arguments.append([Atom("CONDSTORE")])
-        selected = Selected(name=name)
+        command = "EXAMINE" if examine else "SELECT"
         self.selected = None
+        self.selected = await self._select(command, name, arguments, collect, deadline=deadline)
+        self.current = True
+        return self.selected
+
+    async def _select(
+        self,
+        command: str,
+        name: bytes,
+        arguments: Sequence[Argument],
+        collect: Collect | None,
+        *,
+        deadline: float,
+    ) -> Selected:
+        selected = Selected(name=name)
+
+        def take(response: Response) -> bool:
+            return selected.take(response) or (collect is not None and collect(response))
+
         try:
-            status = await self.connection.run(
-                "EXAMINE" if examine else "SELECT",
-                *arguments,
-                deadline=deadline,
-                collect=lambda response: (
-                    selected.take(response) or (collect is not None and collect(response))
-                ),
-            )
+            status = await self.connection.run(command, *arguments, deadline=deadline, collect=take)
         except Refused as refused:
             if refused.status.kind is Kind.NO and not refused.status.code:
                 raise MailboxNotFound("the mailbox cannot be selected") from refused
@@ -208,7 +219,6 @@ class Session:
             self.connection.drop()
             raise ProviderMisbehaved("a mailbox without UIDVALIDITY")
         selected.read_only = status.code == "READ-ONLY"
-        self.selected, self.current = selected, True
         return selected
 
     async def catch_up(self, *, deadline: float) -> bool:
