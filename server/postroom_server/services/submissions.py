@@ -14,7 +14,7 @@ from postroom.v1.submission_service_pb2_grpc import SubmissionServiceServicer
 from postroom_server.domain.accounts import Account
 from postroom_server.domain.outbox import Recipient, Submission, SubmissionState
 from postroom_server.domain.ports import Clock
-from postroom_server.errors import MessageTooLarge, NotImplementedYet, RequestInvalid
+from postroom_server.errors import MessageTooLarge, NotImplementedYet, RequestInvalid, SubmissionNotFound
 from postroom_server.ids import SubmissionId, parse_account, parse_submission
 from postroom_server.services.calling import Context
 from postroom_server.services.convert.composing import MAX_MESSAGE_BYTES, Ready, ready_from, ready_from_raw
@@ -106,7 +106,11 @@ class SubmissionServicer(SubmissionServiceServicer):
     ) -> pb.GetSubmissionResponse:
         """One submission."""
         account, submission = named("name", parse_submission, request.name)
-        found = await self._submissions.get(account, submission)
+        try:
+            found = await self._submissions.get(account, submission)
+        except SubmissionNotFound:
+            await self._accounts.get(account)  # the account is what is missing, where it is
+            raise
         return pb.GetSubmissionResponse(submission=submission_to_proto(found))
 
     async def ListSubmissions(
