@@ -109,7 +109,12 @@ async def test_an_accepted_submission_survives_the_death_of_every_process(
     assert len(states) == len(names)
     relayed = {mid for mid, state in states.items() if state == "RELAYED"}
     assert len(states) - len(relayed) <= IN_FLIGHT
-    listed = await rest.get(f"/v1/{receiver}/mailboxes/inbox/messages?pageSize=100")
-    received = [row["internetMessageId"] for row in listed["messages"]]
-    assert len(received) == len(set(received))
-    assert relayed <= set(received) <= set(states)
+
+    async def received() -> bool:
+        listed = await rest.get(f"/v1/{receiver}/mailboxes/inbox/messages?pageSize=100")
+        found = [row["internetMessageId"] for row in listed["messages"]]
+        assert len(found) == len(set(found))
+        assert relayed <= set(found) <= set(states)
+        return True
+
+    await eventually(received, within=GIVE_UP_AFTER)
