@@ -7,15 +7,11 @@ our caller only, never of the provider's login.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import secrets
-import ssl
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import trustme
 
 from tests.fixtures.dovecot import Dovecot
 from tests.fixtures.mail import imap_account
@@ -34,23 +30,6 @@ async def verify(rest: Rest, account: dict[str, Any]) -> dict[str, Any]:
 def row_reason(row: dict[str, Any]) -> str:
     """The reason in a result's error."""
     return next(one["reason"] for one in row["error"]["details"] if "reason" in one)
-
-
-@pytest.fixture
-async def wrong_certificate() -> AsyncIterator[int]:
-    """The port of a TLS server whose certificate nobody has signed that we trust."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("elsewhere.test").configure_cert(context)
-
-    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            writer.write(b"* OK hello\r\n")
-            await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context) as server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def test_right_settings_are_verified_and_nothing_is_stored(
