@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from postroom_server.domain.storage import Lease, Nonce, Shard, Token
+from postroom_server.domain.leases import Lease
+from postroom_server.domain.storage import Nonce, Shard
+from postroom_server.domain.tokens import Token
 from postroom_server.errors import StoreUnavailable
 from postroom_server.ids import AccountId, TokenId
 from postroom_server.store import Keyring, Options, Store, StoreUnfit, release

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from postroom_server.app.places import write_secret
-from postroom_server.domain.storage import Token
-from postroom_server.domain.tokens import Scope, new_secret, secret_hash
+from postroom_server.domain.tokens import Scope, Token, new_secret, secret_hash
 from postroom_server.ids import AccountId, TokenId, check_account_id, new_id
 from postroom_server.settings import Settings
 from postroom_server.store import Keyring, Options, Store

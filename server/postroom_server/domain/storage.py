@@ -1,4 +1,4 @@
-"""The store ports: accounts, snapshots, feed, outbox, leases, tokens, as the workers and services need them.
+"""The store ports: accounts, snapshots, feed and outbox, as the workers and services need them.
 
 It owns the shapes that cross between workers and the store and refuses key names and encodings. Every write that
 matters is one atomic script; those of the owner are fenced by the lease's nonce and raise Fenced, Conflict or
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NewType, Protocol
 
 from pyroaring import BitMap
@@ -18,7 +17,7 @@ from pyroaring import BitMap
 from postroom_server.domain.accounts import Account, Status
 from postroom_server.domain.mailboxes import MailboxRecord
 from postroom_server.domain.outbox import Submission, SubmissionState
-from postroom_server.ids import AccountId, SubmissionId, TokenId
+from postroom_server.ids import AccountId, SubmissionId
 
 Shard = NewType("Shard", int)
 Nonce = NewType("Nonce", str)
@@ -257,48 +256,6 @@ class FeedLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who owns a shard."""
-
-    shard: Shard
-    nonce: Nonce
-    epoch: int
-    address: str
-
-
-class LeaseStore(Protocol):
-    """Shard leases and node heartbeats."""
-
-    async def acquire(self, shards: Sequence[Shard], nonce: Nonce, address: str) -> Mapping[Shard, int]:
-        """Epochs of the shards that are ours now."""
-        ...
-
-    async def renew(self, shards: Sequence[Shard], nonce: Nonce) -> frozenset[Shard]:
-        """Those that are still ours."""
-        ...
-
-    async def release(self, shards: Sequence[Shard], nonce: Nonce) -> None:
-        """Gives leases back; those of others are left alone."""
-        ...
-
-    async def owners(self, shards: Sequence[Shard]) -> Mapping[Shard, Lease]:
-        """Who holds them now."""
-        ...
-
-    async def beat(self, nonce: Nonce, address: str, seen: Mapping[str, str]) -> None:
-        """This node is alive; `seen` is shown by GetServerInfo (name, version, startTime, …)."""
-        ...
-
-    async def nodes(self) -> Mapping[Nonce, Mapping[str, str]]:
-        """Nodes whose heartbeat is fresh: what they said, and their `address`."""
-        ...
-
-    async def leave(self, nonce: Nonce) -> None:
-        """This node is going."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubmission:
     """A submission to be accepted: item, body and first entry."""
 
@@ -379,66 +336,4 @@ class OutboxStore(Protocol):
 
     def hints(self) -> AbstractAsyncContextManager[AsyncIterator[Shard]]:
         """Shards whose outbox has something new; hints may be lost."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """A bearer token's record; the secret itself is not kept, only its SHA-256. Empty `accounts`: all accounts."""
-
-    id: TokenId
-    display_name: str
-    scopes: frozenset[str]
-    accounts: frozenset[AccountId]
-    create_time: datetime
-    expire_time: datetime | None = None
-    last_use_time: datetime | None = None
-
-
-class TokenStore(Protocol):
-    """Bearer tokens."""
-
-    async def create(self, token: Token, secret_sha256: bytes) -> None:
-        """Stores a token."""
-        ...
-
-    async def by_secret(self, secret_sha256: bytes) -> Token | None:
-        """The token of a secret; None: unknown or revoked."""
-        ...
-
-    async def get(self, token: TokenId) -> Token | None:
-        """One token."""
-        ...
-
-    async def page(self, after: str, limit: int) -> Sequence[Token]:
-        """Ordered by id, greater than `after`."""
-        ...
-
-    async def revoke(self, token: TokenId) -> bool:
-        """Whether it existed."""
-        ...
-
-    async def touch(self, token: TokenId, now: datetime) -> None:
-        """Notes its use, at most once a minute by the caller."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """What all nodes of one store agree on, fixed at its first start."""
-
-    store_id: str
-    shard_count: int
-    schema: int
-
-
-class SiteStore(Protocol):
-    """The store as a whole."""
-
-    async def site(self, shard_count: int) -> Site:
-        """Reads the site, or founds it with this shard count. A schema newer than ours is refused."""
-        ...
-
-    async def ping(self) -> float:
-        """Seconds that the store took to answer. Raises StoreUnavailable."""
         ...

@@ -1,4 +1,4 @@
-"""Bearer tokens of callers: scopes, the secret's form and its hash.
+"""Bearer tokens of callers: scopes, the record and its store port, the secret's form and its hash.
 
 It owns the closed list of scopes and which of them another one implies; it refuses to keep a secret: only the SHA-256 of
 32 random bytes is stored, so that a look-up needs no slow hash and no comparison of secrets (threats T15, T17).
@@ -9,8 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
+
+from postroom_server.ids import AccountId, TokenId
 
 SECRET_PREFIX: Final = "prm_"
 """Makes a leaked secret recognisable to scanners and to our own log filter."""
@@ -39,6 +44,47 @@ class Scope(StrEnum):
 
 
 SCOPES: Final = frozenset(scope.value for scope in Scope)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer token's record; the secret itself is not kept, only its SHA-256. Empty `accounts`: all accounts."""
+
+    id: TokenId
+    display_name: str
+    scopes: frozenset[str]
+    accounts: frozenset[AccountId]
+    create_time: datetime
+    expire_time: datetime | None = None
+    last_use_time: datetime | None = None
+
+
+class TokenStore(Protocol):
+    """Bearer tokens."""
+
+    async def create(self, token: Token, secret_sha256: bytes) -> None:
+        """Stores a token."""
+        ...
+
+    async def by_secret(self, secret_sha256: bytes) -> Token | None:
+        """The token of a secret; None: unknown or revoked."""
+        ...
+
+    async def get(self, token: TokenId) -> Token | None:
+        """One token."""
+        ...
+
+    async def page(self, after: str, limit: int) -> Sequence[Token]:
+        """Ordered by id, greater than `after`."""
+        ...
+
+    async def revoke(self, token: TokenId) -> bool:
+        """Whether it existed."""
+        ...
+
+    async def touch(self, token: TokenId, now: datetime) -> None:
+        """Notes its use, at most once a minute by the caller."""
+        ...
 
 
 def allows(held: frozenset[str], wanted: Scope) -> bool:

@@ -13,8 +13,7 @@ from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 from postroom_server.domain.ports import Clock
-from postroom_server.domain.storage import Token, TokenStore
-from postroom_server.domain.tokens import secret_hash, well_formed
+from postroom_server.domain.tokens import Token, TokenStore, secret_hash, well_formed
 from postroom_server.errors import PostroomError, TokenInvalid, TokenMissing
 from postroom_server.ids import TokenId
 

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 
 from postroom_server.domain.ports import Call, Lane
-from postroom_server.domain.storage import Token
+from postroom_server.domain.tokens import Token
 from postroom_server.errors import TokenMissing
 
 DEFAULT_DEADLINE_SECONDS: Final = 30.0

@@ -18,8 +18,7 @@ from postroom.v1 import change_service_pb2 as pb
 from postroom.v1.change_service_pb2_grpc import ChangeServiceServicer
 
 from postroom_server.domain.messages import View
-from postroom_server.domain.storage import Token
-from postroom_server.domain.tokens import Scope, allows
+from postroom_server.domain.tokens import Scope, Token, allows
 from postroom_server.errors import (
     CursorMalformed,
     NotImplementedYet,

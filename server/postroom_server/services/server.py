@@ -10,7 +10,7 @@ from datetime import datetime
 from postroom.v1 import server_service_pb2 as pb
 from postroom.v1.server_service_pb2_grpc import ServerServiceServicer
 
-from postroom_server.domain.storage import LeaseStore
+from postroom_server.domain.leases import LeaseStore
 from postroom_server.services.calling import Context
 from postroom_server.services.convert.fields import set_time, to_duration
 

@@ -8,8 +8,7 @@ from postroom.v1 import token_service_pb2 as pb
 from postroom.v1.token_service_pb2_grpc import TokenServiceServicer
 
 from postroom_server.domain.ports import Clock
-from postroom_server.domain.storage import TokenStore
-from postroom_server.domain.tokens import may_grant, new_secret, secret_hash
+from postroom_server.domain.tokens import TokenStore, may_grant, new_secret, secret_hash
 from postroom_server.errors import RequestInvalid, ScopeDenied, TokenNotFound
 from postroom_server.ids import TokenId, new_id, parse_token, token_name
 from postroom_server.services.authentication import Authenticator

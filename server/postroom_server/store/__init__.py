@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from postroom_server.domain.storage import Nonce, Shard, Site
+from postroom_server.domain.site import Site
+from postroom_server.domain.storage import Nonce, Shard
 from postroom_server.store.accounts import Accounts
 from postroom_server.store.connection import Connection
 from postroom_server.store.feed import Feed
@@ -100,7 +101,7 @@ async def release(url: str, nonce: Nonce) -> int:
 
 
 if TYPE_CHECKING:
-    from postroom_server.domain import ports, storage
+    from postroom_server.domain import leases, sandbox_store, site, storage, tokens
 
     def _every_port_is_kept(store: Store) -> None:
         """Read by the type checker only."""
@@ -108,8 +109,8 @@ if TYPE_CHECKING:
         snapshots: storage.SnapshotStore = store.snapshots
         feed: storage.FeedLog = store.feed
         outbox: storage.OutboxStore = store.outbox
-        leases: storage.LeaseStore = store.leases
-        tokens: storage.TokenStore = store.tokens
-        site: storage.SiteStore = store.site
-        sandbox: ports.SandboxStore = store.sandbox
-        del accounts, snapshots, feed, outbox, leases, tokens, site, sandbox
+        lease_store: leases.LeaseStore = store.leases
+        token_store: tokens.TokenStore = store.tokens
+        site_store: site.SiteStore = store.site
+        sandbox: sandbox_store.SandboxStore = store.sandbox
+        del accounts, snapshots, feed, outbox, lease_store, token_store, site_store, sandbox

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from postroom_server.domain.storage import Lease, Nonce, Shard
+from postroom_server.domain.leases import Lease
+from postroom_server.domain.storage import Nonce, Shard
 from postroom_server.store import records
 from postroom_server.store.connection import Connection
 from postroom_server.store.keys import Keys, SiteKeys

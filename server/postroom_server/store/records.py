@@ -33,7 +33,8 @@ from postroom_server.domain.outbox import (
     Submission,
     SubmissionState,
 )
-from postroom_server.domain.storage import Position, Token
+from postroom_server.domain.storage import Position
+from postroom_server.domain.tokens import Token
 from postroom_server.ids import AccountId, SubmissionId, TokenId
 from postroom_server.store import records_pb2 as records
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from postroom_server.domain.mailboxes import Role
-from postroom_server.domain.ports import SandboxMailbox, SandboxRow
+from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow
 from postroom_server.errors import AccountGone, MailboxNotFound, MessageTooLarge, ProviderFull
 from postroom_server.ids import AccountId
 from postroom_server.store import records

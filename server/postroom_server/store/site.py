@@ -10,7 +10,7 @@ import uuid
 from typing import Final
 
 from postroom_server.domain.shards import SHARD_COUNTS
-from postroom_server.domain.storage import Site
+from postroom_server.domain.site import Site
 from postroom_server.store.connection import Connection
 from postroom_server.store.keys import DATA_VERSION
 from postroom_server.store.options import Options

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from postroom_server.domain.storage import Token
+from postroom_server.domain.tokens import Token
 from postroom_server.ids import TokenId
 from postroom_server.store import records
 from postroom_server.store.connection import Connection

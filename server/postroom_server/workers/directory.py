@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from postroom_server.domain.leases import LeaseStore
 from postroom_server.domain.ownership import Local, Remote
 from postroom_server.domain.shards import shard_of
-from postroom_server.domain.storage import LeaseStore, Shard
+from postroom_server.domain.storage import Shard
 from postroom_server.errors import OwnerUnknown, StoreUnavailable
 from postroom_server.ids import AccountId
 from postroom_server.workers.ownership import Ownership

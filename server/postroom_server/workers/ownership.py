@@ -13,8 +13,9 @@ from typing import Final
 
 import structlog
 
+from postroom_server.domain.leases import LeaseStore
 from postroom_server.domain.shards import wanted_owner
-from postroom_server.domain.storage import FeedLog, LeaseStore, Nonce, Shard
+from postroom_server.domain.storage import FeedLog, Nonce, Shard
 from postroom_server.errors import StoreFull, StoreUnavailable
 
 LEASE_SECONDS: Final = 10.0

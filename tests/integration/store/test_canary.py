@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from postroom_server.domain.outbox import SubmissionState
-from postroom_server.domain.storage import Step, Token
+from postroom_server.domain.storage import Step
+from postroom_server.domain.tokens import Token
 from postroom_server.errors import EtagMismatch
 from postroom_server.ids import AccountId, TokenId
 from postroom_server.store import Store

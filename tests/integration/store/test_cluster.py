@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from postroom_server.domain.outbox import SubmissionState
-from postroom_server.domain.storage import Chunk, Commit, PointerId, Position, Step, Token
+from postroom_server.domain.storage import Chunk, Commit, PointerId, Position, Step
+from postroom_server.domain.tokens import Token
 from postroom_server.ids import AccountId, TokenId
 from postroom_server.store import Store
 from pyroaring import BitMap

@@ -31,11 +31,9 @@ from postroom_server.domain.ports import (
     ItemResult,
     Observations,
     ProviderCursor,
-    SandboxMailbox,
-    SandboxRow,
-    SandboxStore,
     Wakeup,
 )
+from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow, SandboxStore
 from postroom_server.domain.search import SearchPage, SearchQuery
 from postroom_server.errors import AttachmentNotFound, MailboxNotFound, MessageNotFound, PageTokenInvalid
 from postroom_server.ids import AccountId

@@ -12,7 +12,8 @@ from postroom_server.backends.sandbox.deadlines import within
 from postroom_server.backends.sandbox.reading import MessageParser
 from postroom_server.backends.sandbox.sender import SandboxSender
 from postroom_server.domain.accounts import Account
-from postroom_server.domain.ports import Call, Clock, CredentialSource, MailAccount, MailSender, SandboxStore
+from postroom_server.domain.ports import Call, Clock, CredentialSource, MailAccount, MailSender
+from postroom_server.domain.sandbox_store import SandboxStore
 
 DOMAIN: Final = "sandbox.invalid"
 """Domain of the address that an account without one gets (RFC 2606 section 2)."""

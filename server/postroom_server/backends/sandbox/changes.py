@@ -14,16 +14,8 @@ from pyroaring import BitMap
 
 from postroom_server.backends.sandbox.positions import Place, checked_place, mailbox_number, scope_of
 from postroom_server.domain.keys import NumberedKeys, ScopeId
-from postroom_server.domain.ports import (
-    Mark,
-    MarkKind,
-    Observations,
-    ProviderCursor,
-    SandboxMailbox,
-    SandboxRow,
-    SandboxStore,
-    Wakeup,
-)
+from postroom_server.domain.ports import Mark, MarkKind, Observations, ProviderCursor, Wakeup
+from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow, SandboxStore
 from postroom_server.errors import PostroomError, ProviderCursorExpired, ProviderUnreachable
 from postroom_server.ids import AccountId
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from postroom_server.domain.identity import thread_id
 from postroom_server.domain.messages import Address, Content
-from postroom_server.domain.ports import SandboxRow
+from postroom_server.domain.sandbox_store import SandboxRow
 from postroom_server.domain.search import Condition, Coverage, Filter, Node, Operator
 from postroom_server.errors import CapabilityMissing
 

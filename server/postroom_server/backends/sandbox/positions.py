@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId, split_key
-from postroom_server.domain.ports import ProviderCursor, SandboxMailbox
+from postroom_server.domain.ports import ProviderCursor
+from postroom_server.domain.sandbox_store import SandboxMailbox
 from postroom_server.errors import MailboxNotFound, MessageNotFound, ProviderCursorExpired
 
 _FORM: Final = 1

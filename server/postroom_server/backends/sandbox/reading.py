@@ -14,7 +14,7 @@ from postroom_server.domain.flags import Flag
 from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Content, Summary
 from postroom_server.domain.mime import ParsedMessage
-from postroom_server.domain.ports import SandboxRow
+from postroom_server.domain.sandbox_store import SandboxRow
 
 __all__ = ["MessageParser", "ParsedMessage", "content", "stream", "summary"]
 

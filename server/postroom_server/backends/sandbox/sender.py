@@ -18,11 +18,11 @@ from postroom_server.domain.ports import (
     Clock,
     OutgoingMessage,
     RecipientReply,
-    SandboxStore,
     SenderTraits,
     SendReceipt,
     SendTransaction,
 )
+from postroom_server.domain.sandbox_store import SandboxStore
 from postroom_server.errors import (
     AccountGone,
     DeadlineExceeded,

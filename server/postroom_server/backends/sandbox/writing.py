@@ -15,7 +15,8 @@ from postroom_server.backends.sandbox.positions import mailbox_number, scope_of
 from postroom_server.domain.flags import Flag
 from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId, by_scope, item_key
 from postroom_server.domain.messages import ByteStream
-from postroom_server.domain.ports import Call, ItemEdit, ItemResult, Outcome, SandboxStore
+from postroom_server.domain.ports import Call, ItemEdit, ItemResult, Outcome
+from postroom_server.domain.sandbox_store import SandboxStore
 from postroom_server.errors import (
     DeadlineExceeded,
     MailboxNotFound,

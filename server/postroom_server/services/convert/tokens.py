@@ -6,8 +6,7 @@ from datetime import datetime
 
 from postroom.v1 import token_pb2 as pb
 
-from postroom_server.domain.storage import Token
-from postroom_server.domain.tokens import MAX_DISPLAY_NAME, MAX_TOKEN_ACCOUNTS, SCOPES
+from postroom_server.domain.tokens import MAX_DISPLAY_NAME, MAX_TOKEN_ACCOUNTS, SCOPES, Token
 from postroom_server.errors import RequestInvalid
 from postroom_server.ids import AccountId, TokenId, account_name, parse_account, token_name
 from postroom_server.services.convert.fields import limited, named, set_time, text, time_of

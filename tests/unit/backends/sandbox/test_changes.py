@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from postroom_server.backends.sandbox.changes import is_current, observe, watch
 from postroom_server.backends.sandbox.positions import mailbox_number, place_of, scope_of
 from postroom_server.domain.keys import ItemKey, MailboxKey
-from postroom_server.domain.ports import ProviderCursor, SandboxMailbox, SandboxRow
+from postroom_server.domain.ports import ProviderCursor
+from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow
 from postroom_server.errors import (
     MailboxNotFound,
     MessageNotFound,
