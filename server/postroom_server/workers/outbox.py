@@ -47,7 +47,8 @@ class Outbox:
         self._dirty: set[Shard] = set()
         self._wake = asyncio.Event()
         self._next_ms = 0
-        self._busy: set[AccountId] = set()
+        self._busy: dict[AccountId, asyncio.Event] = {}
+        """Accounts that have their turn; the event says that more of them is due."""
         self._flying: set[SubmissionId] = set()
         self._gate = asyncio.Semaphore(SENDING_ACCOUNTS)
         self._draining = False
@@ -126,8 +127,10 @@ class Outbox:
             self._ownership.drop(shard)
             return
         for account in accounts:
-            if account not in self._busy:
-                self._busy.add(account)
+            if account in self._busy:
+                self._busy[account].set()
+            else:
+                self._busy[account] = asyncio.Event()
                 # a context of its own: what one account's sending binds is not the next one's
                 group.create_task(self._send_account(account), context=Context())
 
@@ -145,7 +148,7 @@ class Outbox:
         except Exception:
             log.exception("the account's outbox failed", account=account)
         finally:
-            self._busy.discard(account)
+            del self._busy[account]
             self._dirty.add(shard)
             self._wake.set()
 
@@ -171,7 +174,7 @@ class Outbox:
                             flying.add(asyncio.create_task(self._one(item)))
                 if not flying:
                     break
-                done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+                done, flying = await _first(flying, self._busy[account])
                 failure = next((error for task in done if (error := task.exception())), failure)
         finally:
             for task in flying:
@@ -211,3 +214,16 @@ class Outbox:
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
+
+
+async def _first(
+    tasks: set[asyncio.Task[None]], more: asyncio.Event
+) -> tuple[set[asyncio.Task[None]], set[asyncio.Task[None]]]:
+    """Those of the tasks that have ended, and the others, as soon as one has or there is more to do."""
+    nudge = asyncio.create_task(more.wait())
+    try:
+        await asyncio.wait({*tasks, nudge}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        nudge.cancel()
+    more.clear()
+    return {one for one in tasks if one.done()}, {one for one in tasks if not one.done()}

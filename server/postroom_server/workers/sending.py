@@ -366,7 +366,9 @@ def _told(recipient: Recipient, replies: Mapping[str, RecipientReply]) -> Recipi
 
 def _refused(error: RecipientsRefused, pending: Sequence[str]) -> SendReceipt:
     """Nobody was accepted: the replies that the error carries, else its text for everybody."""
-    replies: Mapping[str, RecipientReply] = getattr(error, "replies", None) or {
-        address: RecipientReply(code=550, enhanced_status="", text=str(error)) for address in pending
-    }
-    return SendReceipt(recipients=replies, reply=str(error))
+    replies: Mapping[str, RecipientReply] = getattr(error, "replies", None) or {}
+    if replies:
+        status = next(iter(replies.values())).enhanced_status
+        return SendReceipt(recipients=replies, reply="", enhanced_status=status)
+    refusal = RecipientReply(code=550, enhanced_status="", text=str(error))
+    return SendReceipt(recipients=dict.fromkeys(pending, refusal), reply=str(error))

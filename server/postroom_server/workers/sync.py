@@ -34,6 +34,8 @@ SILENT_BATCH: Final = 2_000
 ROUND_SECONDS: Final = 120.0
 READING_SECONDS: Final = 900.0
 """Bound of one reading of a scope, from nothing or from its position."""
+FILED_KEPT: Final = 64
+"""Messages filed by calls whose arrival in the feed is put down to them."""
 MAX_MOVES: Final = 5
 """Times that a scope's reading starts again because the store moved under it."""
 
@@ -48,7 +50,7 @@ class Sync:
         self._entries = entries
         self._clock = clock
         self._edits: dict[tuple[int, int], str] = {}
-        self._filed: dict[str, str] = {}
+        self._filed: dict[tuple[int, str], str] = {}
 
     # --- causes -------------------------------------------------------------------------------------------------
 
@@ -64,20 +66,28 @@ class Sync:
                 self._edits.pop(place, None)
 
     @contextmanager
-    def filing(self, internet_message_id: str, request_id: str) -> Iterator[None]:
-        """While open, a new message with this Message-ID is put down to the call that files it."""
-        self._filed[internet_message_id] = request_id
+    def filing(self, record: MailboxRecord, internet_message_id: str, request_id: str) -> Iterator[None]:
+        """A message with this Message-ID that is new in the mailbox is put down to the call that files it.
+
+        That is remembered until so many others were filed, as the message shows itself when the filing is over.
+        """
+        place = record.number, internet_message_id
+        self._filed.pop(place, None)
+        self._filed[place] = request_id
+        while len(self._filed) > FILED_KEPT:
+            del self._filed[next(iter(self._filed))]
         try:
             yield
-        finally:
-            self._filed.pop(internet_message_id, None)
+        except BaseException:
+            self._filed.pop(place, None)
+            raise
 
     def _cause(self, place: tuple[int, int]) -> Cause:
         request = self._edits.get(place)
         return REMOTE if request is None else Cause(kind=CauseKind.API, request_id=request)
 
-    def _added_cause(self, summary: Summary) -> Cause:
-        request = self._filed.get(summary.internet_message_id)
+    def _added_cause(self, record: MailboxRecord, summary: Summary) -> Cause:
+        request = self._filed.get((record.number, summary.internet_message_id))
         return REMOTE if request is None else Cause(kind=CauseKind.API, request_id=request)
 
     # --- mailboxes ----------------------------------------------------------------------------------------------
@@ -287,7 +297,7 @@ class Sync:
         for number in found.added:
             summary = summaries[number]
             flags = marks.flags(marks_of(found.chunks[number >> bits], number))
-            cause = self._added_cause(summary)
+            cause = self._added_cause(record, summary)
             patch.entries.append(make.message_added(record, space, number, summary, flags, cause))
         for number, change in sorted(found.flags.items()):
             place = (space, number)
