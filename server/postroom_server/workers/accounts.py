@@ -112,8 +112,10 @@ class Accounts:
         """Deletes the account; on the node that owns it. Raises AccountNotFound, OwnerUnknown."""
         worker = await self._supervisor.worker(account, call.deadline)
         await self._supervisor.stop_worker(account)
-        incarnation = worker.ledger.incarnation
         try:
+            if not worker.ledger.incarnation:
+                await worker.ledger.load()
+            incarnation = worker.ledger.incarnation
             await self._store.delete(
                 account,
                 self._nonce,

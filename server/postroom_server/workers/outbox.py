@@ -55,6 +55,7 @@ class Outbox:
         self._quiet = asyncio.Event()
         self._quiet.set()
         ownership.in_use = self._in_use
+        ownership.also_gained = self._hear
 
     def __repr__(self) -> str:
         return f"<Outbox {len(self._busy)} accounts, {len(self._flying)} in flight>"
@@ -88,10 +89,13 @@ class Outbox:
             try:
                 async with self._store.hints() as hints:
                     async for shard in hints:
-                        self._dirty.add(shard)
-                        self._wake.set()
+                        self._hear(shard)
             except StoreUnavailable:
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
+
+    def _hear(self, shard: Shard) -> None:
+        self._dirty.add(shard)
+        self._wake.set()
 
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Waits for a hint or for the next due time, and starts the accounts that are due."""
@@ -149,8 +153,7 @@ class Outbox:
             log.exception("the account's outbox failed", account=account)
         finally:
             del self._busy[account]
-            self._dirty.add(shard)
-            self._wake.set()
+            self._hear(shard)
 
     async def _turn(self, account: AccountId, shard: Shard) -> None:
         """Sends what is due, some at once, until nothing is or the turn is over.

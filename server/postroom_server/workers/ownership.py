@@ -47,6 +47,8 @@ class Ownership:
         self.nonce = nonce
         self.in_use: Callable[[Shard], bool] = lambda _: False
         """Whether something of the shard is on its way, so that it is not handed over yet."""
+        self.also_gained: Callable[[Shard], None] = lambda _: None
+        """Told of a new shard as well, so that what waits in it is looked at."""
         self.handing: frozenset[Shard] = frozenset()
         """Shards that go to another node: nothing is begun for them any more."""
         self._lease = lease_seconds
@@ -124,6 +126,7 @@ class Ownership:
             if new:
                 log.info("shard gained", shard=shard, epoch=got[shard])
                 self._told[0](shard)
+                self.also_gained(shard)
 
     async def _renew(self) -> None:
         held = list(self._valid_until)
