@@ -12,6 +12,8 @@ ARGS ?=
 TEST_ORDER := unit wire proto property contract integration gateway acceptance clients docs
 TESTS ?= $(wildcard $(TEST_ORDER:%=tests/%))
 BENCH ?= latency
+ROUNDS ?= 5
+SEED ?=
 
 PYTHON_INPUTS := pyproject.toml clients/python/pyproject.toml scripts/bootstrap.py
 RUN := .venv/.stamp-run
@@ -48,6 +50,10 @@ fmt: $(DEV) ## Format Python and proto files
 .PHONY: bench
 bench: $(DEV) debian ## Measure, beside a bare IDLE loop where one can be: BENCH=latency, figures in docs/performance.md
 	@$(BIN)/python -m bench.$(BENCH) $(ARGS)
+
+.PHONY: chaos
+chaos: $(DEV) debian ## Kill parts of a whole Postroom amid deliveries, again and again (ROUNDS=5 of each kind, SEED=)
+	@$(BIN)/python -m bench.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: help
 help: ## Show this list

@@ -29,24 +29,30 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="kills of each kind")
-    parser.add_argument("--mix", type=int, default=-1, help="faults of the mix; by default as many as all kills")
+    parser.add_argument(
+        "--mix", type=int, default=-1, help="faults of the mix; by default as many as all kills"
+    )
     parser.add_argument("--kinds", default=",".join(KILLS), help="kinds of the kills")
-    parser.add_argument("--mixed", default=",".join(FAULTS), help="kinds of the mix")
+    parser.add_argument("--mixed", default=";".join(FAULTS), help="kinds of the mix, separated by semicolons")
     parser.add_argument("--mails", type=int, default=500, help="deliveries of each kill")
     parser.add_argument("--nodes", default="1")
     parser.add_argument("--seed", type=int, default=None)
     return parser.parse_args()
 
 
-async def kills(storm: Storm, kinds: Sequence[str], rounds: int, mails: int, wrong: list[str]) -> list[Recovery]:
+async def kills(
+    storm: Storm, kinds: Sequence[str], rounds: int, mails: int, wrong: list[str]
+) -> list[Recovery]:
     """Every kind in turn, each time amid deliveries to a fresh account."""
     found: list[Recovery] = []
     for number in range(rounds):
         for kind in kinds:
             subject = await storm.subject()
             after = storm.random.randrange(mails)
-            await attempt(storm, f"{number} {kind} after {after}", found, wrong, storm.round(subject, kind, mails, after=after))
-            await storm.rest.call("DELETE", f"/v1/{subject.name}")
+            await attempt(
+                f"{number} {kind} after {after}", found, wrong, storm.round(subject, kind, mails, after=after)
+            )
+            await storm.release(subject)
     return found
 
 
@@ -58,18 +64,19 @@ async def mix(storm: Storm, kinds: Sequence[str], rounds: int, wrong: list[str])
         kind = storm.random.choice(kinds)
         after = storm.random.randrange(MIX_MAILS)
         work = storm.round(subject, kind, MIX_MAILS, after=after, edits=True, pause=0.005)
-        if not await attempt(storm, f"mix {number} {kind} after {after}", found, wrong, work):
+        if not await attempt(f"mix {number} {kind} after {after}", found, wrong, work):
+            await storm.release(subject)
             subject = await storm.subject()
     return found
 
 
-async def attempt(storm: Storm, title: str, found: list[Recovery], wrong: list[str], work) -> bool:
+async def attempt(title: str, found: list[Recovery], wrong: list[str], work) -> bool:
     """One round; what is wrong with it is noted, and the run goes on."""
     try:
         recovery = await work
     except AssertionError as error:
         wrong.append(f"{title}: {error}: {error.__cause__}")
-        print(f"{title}: FAILED\n{wrong[-1][:4000]}", flush=True)
+        print(f"{title}: FAILED\n{wrong[-1][:3000]}", flush=True)
         return False
     found.append(recovery)
     print(f"{time.strftime('%H:%M:%S')} {title}: {recovery}", flush=True)
@@ -80,7 +87,9 @@ async def attempt(storm: Storm, title: str, found: list[Recovery], wrong: list[s
 
 def table(found: Sequence[Recovery]) -> None:
     """Per kind: rounds, seconds away, seconds until caught up."""
-    print(f"\n{'fault':<20}{'rounds':>7}{'away p50':>10}{'max':>7}{'caught up p50':>15}{'max':>7}{'whole max':>11}")
+    print(
+        f"\n{'fault':<20}{'rounds':>7}{'away p50':>10}{'max':>7}{'caught up p50':>15}{'max':>7}{'whole max':>11}"
+    )
     for kind in sorted({one.kind for one in found}, key=list(FAULTS).index):
         rows = [one for one in found if one.kind == kind]
         away, caught = [one.away for one in rows], [one.caught_up for one in rows]
@@ -93,7 +102,7 @@ def table(found: Sequence[Recovery]) -> None:
 async def run(options: argparse.Namespace) -> int:
     """The run; its exit status."""
     seed = options.seed if options.seed is not None else random.randrange(10**6)
-    kinds, mixed = options.kinds.split(","), options.mixed.split(",")
+    kinds, mixed = options.kinds.split(","), options.mixed.split(";")
     rounds = options.rounds * len(kinds) if options.mix < 0 else options.mix
     print(f"seed {seed}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}")
     up, dovecot, wrong = Up("--nodes", options.nodes), Dovecot(), list[str]()
@@ -111,7 +120,7 @@ async def run(options: argparse.Namespace) -> int:
         dovecot.close()
     table(found)
     print(f"\n{len(found)} faults, stopped in {took:.2f} s, {len(wrong)} findings")
-    print("\n".join(wrong[:50]))
+    print("\n".join(one[:600] for one in wrong[:50]))
     return 1 if wrong else 0
 
 

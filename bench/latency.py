@@ -111,12 +111,13 @@ async def read_curl(up: Up, reader: Reader, accept: str, opened: asyncio.Event) 
 
 
 async def deliver(dovecot: Dovecot, user: str, mails: int, rate: float) -> dict[str, float]:
-    """Delivers at a steady rate; answers when each mail was handed over, warm-up first."""
+    """Delivers at a steady rate; answers when the server had taken each mail, warm-up first."""
     handed: dict[str, float] = {}
     with postman(dovecot, user) as post:
         for number in range(mails + WARM_UP):
             began = time.monotonic()
-            handed[await asyncio.to_thread(post.deliver, f"Letter {number}")] = began
+            mid = await asyncio.to_thread(post.deliver, f"Letter {number}")
+            handed[mid] = time.monotonic()
             await asyncio.sleep(max(0.0, began + 1 / rate - time.monotonic()))
     return handed
 
