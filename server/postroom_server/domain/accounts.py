@@ -15,7 +15,6 @@ from typing import Final
 from postroom_server.ids import AccountId
 
 MAX_LABELS: Final = 64
-MAX_LABEL_LENGTH: Final = 256
 MAX_WATCHED_MAILBOXES: Final = 1_000
 
 

@@ -139,7 +139,6 @@ class Observations:
     off: Mapping[Mark, NumberedKeys] = field(default_factory=dict)
     absolute: frozenset[MarkKind] = frozenset()
     gone: NumberedKeys
-    gone_final: bool = True
     whole: bool = False
     summaries: Mapping[ItemKey, Summary] = field(default_factory=dict)
     cursor: ProviderCursor | None = None

@@ -76,7 +76,6 @@ class Metrics:
 
     def _workers(self, registry: CollectorRegistry) -> None:
         self.shards = Gauge("postroom_shards", "Shards that this node owns.", registry=registry)
-        self.lost_leases = Counter("postroom_lost_leases", "Leases lost to another node.", registry=registry)
         self.accounts = Gauge(
             "postroom_accounts", "Accounts that this node runs, by state.", ["state"], registry=registry
         )
@@ -89,24 +88,8 @@ class Metrics:
         self.fenced = Counter(
             "postroom_fenced_writes", "Writes refused because another node owns the shard.", registry=registry
         )
-        self.syncs = Counter(
-            "postroom_syncs", "Rounds of reading a mailbox, by how it was read.", ["mode"], registry=registry
-        )
         self.submissions = Counter(
             "postroom_submissions", "Submissions that entered a state.", ["state"], registry=registry
-        )
-        self.attempt_seconds = Histogram(
-            "postroom_attempt_seconds",
-            "Duration of a try at the next hop.",
-            buckets=CALL_BUCKETS,
-            registry=registry,
-        )
-        self.store_seconds = Histogram(
-            "postroom_store_seconds",
-            "Duration of a call to the store.",
-            ["operation"],
-            buckets=CALL_BUCKETS,
-            registry=registry,
         )
 
     def _feed(self, registry: CollectorRegistry) -> None:

@@ -12,7 +12,6 @@ from postroom_server.domain.leases import LeaseStore
 from postroom_server.domain.ownership import Local, Remote
 from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import Shard
-from postroom_server.errors import OwnerUnknown, StoreUnavailable
 from postroom_server.ids import AccountId
 from postroom_server.workers.ownership import Ownership
 
@@ -47,22 +46,6 @@ class Directory:
             self._remembered.clear()
         self._remembered[shard] = now + REMEMBER_SECONDS, lease.address
         return Remote(address=lease.address)
-
-    async def owner_within(self, account: AccountId, deadline: float) -> Local | Remote:
-        """As `owner`, waiting while nobody runs the account. Raises OwnerUnknown at the deadline."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                found = await self.owner(account)
-            except StoreUnavailable:
-                if loop.time() + PAUSE_SECONDS >= deadline:
-                    raise
-                found = None
-            if found is not None:
-                return found
-            if loop.time() + PAUSE_SECONDS >= deadline:
-                raise OwnerUnknown(account=account)
-            await asyncio.sleep(PAUSE_SECONDS)
 
     def forget(self, account: AccountId) -> None:
         """The remembered owner was wrong."""

@@ -27,8 +27,6 @@ from postroom_server.workers.frames import (
 from postroom_server.workers.reading import AccountReading, Ended, Frames, SiteReading
 from postroom_server.workers.tailer import Interest, Tailer
 
-MIN_HEARTBEAT: Final = 5.0
-MAX_HEARTBEAT: Final = 60.0
 STORE_PAUSE_SECONDS: Final = 0.2
 STORE_PATIENCE_SECONDS: Final = 20.0
 """How long a watch waits for the store before it ends with `STORE_UNAVAILABLE`."""

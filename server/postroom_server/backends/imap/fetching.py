@@ -7,6 +7,7 @@ PEEK. Keys of another UIDVALIDITY are keys of messages that are gone.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 
@@ -44,6 +45,8 @@ MAX_TEXT_BYTES = 16 << 20
 """Encoded bytes that are fetched of one text."""
 ENCODED_PER_DECODED = 3
 """Quoted-printable needs three bytes for one."""
+DECODED_ON_LOOP = 64 << 10
+"""Bytes of headers and texts that are decoded where we stand; more than that goes to a thread."""
 
 _SECTION = re.compile(r"[1-9]\d{0,3}(?:\.[1-9]\d{0,3}){0,31}\Z")
 _PLAIN_ITEMS = ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE")
@@ -217,15 +220,20 @@ async def _content(
     bodies = await _read_sections(session, uid, sections, limit, deadline=deadline)
     if "HEADER" not in bodies:
         return None
-    text, text_cut = _text(plain, bodies, limit, text_budget)
-    page, page_cut = _text(html, bodies, limit, text_budget)
-    return Content(
-        summary=summary_of(found, key, MailboxKey(scope), epoch),
-        headers=parse_headers(bodies["HEADER"][:MAX_HEADER_BLOCK]),
-        text=text,
-        html=page,
-        truncated=text_cut or page_cut or found.structure is None,
-    )
+
+    def decoded() -> Content:
+        text, text_cut = _text(plain, bodies, limit, text_budget)
+        page, page_cut = _text(html, bodies, limit, text_budget)
+        return Content(
+            summary=summary_of(found, key, MailboxKey(scope), epoch),
+            headers=parse_headers(bodies["HEADER"][:MAX_HEADER_BLOCK]),
+            text=text,
+            html=page,
+            truncated=text_cut or page_cut or found.structure is None,
+        )
+
+    small = sum(map(len, bodies.values())) <= DECODED_ON_LOOP
+    return decoded() if small else await asyncio.to_thread(decoded)
 
 
 def _text(
