@@ -23,6 +23,8 @@ from tests.fixtures.postroom import Up
 from tests.fixtures.storm import FAULTS, KILLS, Recovery, Storm, bound, leftovers
 
 MIX_MAILS = 120
+MAX_SHOWN = 3_000
+"""Characters of one finding."""
 
 
 def arguments() -> argparse.Namespace:
@@ -120,7 +122,7 @@ async def run(options: argparse.Namespace) -> int:
         dovecot.close()
     table(found)
     print(f"\n{len(found)} faults, stopped in {took:.2f} s, {len(wrong)} findings")
-    print("\n".join(one[:600] for one in wrong[:50]))
+    print("\n".join(one[:MAX_SHOWN] for one in wrong[:20]))
     return 1 if wrong else 0
 
 
