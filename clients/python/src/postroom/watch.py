@@ -29,7 +29,7 @@ DEFAULT_HEARTBEAT: Final = 25.0
 SILENCE: Final = 2.5
 """Heartbeats without any frame after which the connection counts as dead."""
 FIRST_PAUSE_SECONDS: Final = 0.05
-LAST_PAUSE_SECONDS: Final = 2.0
+LAST_PAUSE_SECONDS: Final = 1.0
 """Short, so that a reader is back soon after its server is; the jitter keeps many readers apart."""
 HEALTHY_SECONDS: Final = 60.0
 """A stream that lived this long makes the next pause start small again."""
