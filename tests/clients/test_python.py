@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -214,13 +214,3 @@ async def test_a_revoked_token_ends_calls_and_streams(postroom: Up, client: clie
 async def to_the_end(watch: client_package.Watch) -> None:
     async for _ in watch:
         pass
-
-
-@pytest.fixture
-def two_nodes() -> Iterator[Up]:
-    server = Up("--nodes", "2")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
