@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +214,31 @@ async def test_a_revoked_token_ends_calls_and_streams(postroom: Up, client: clie
 async def to_the_end(watch: client_package.Watch) -> None:
     async for _ in watch:
         pass
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[Up]:
+    server = Up("--nodes", "2")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+async def test_any_node_serves_any_account_also_while_one_dies(two_nodes: Up) -> None:
+    """Calls and downloads reach the owner through whichever node takes them."""
+    async with client_package.connect(two_nodes.grpc_address, two_nodes.token) as client:
+        accounts = [await sandbox(client) for _ in range(8)]
+        for account in accounts:
+            await send(client, account, account.name)
+        for account in accounts:
+            async with client.watch(account.name, start="EARLIEST") as watch:
+                message = await added(watch, account.name)
+            assert len(await client.download(message.name)) > 100
+        two_nodes.kill("node", 1)
+        for account in accounts:
+            answer = await client.mailboxes.ListMailboxes(
+                ListMailboxesRequest(parent=account.name), timeout=20
+            )
+            assert answer.mailboxes

@@ -146,3 +146,11 @@ async def test_a_store_that_is_killed_costs_time_and_nothing_else(live, valkey):
     await eventually(all_there, within=15)
     assert len(await arrived()) == len(set(await arrived()))
     assert await live.state("ann") is State.CONNECTED
+
+
+async def test_an_account_that_no_node_runs_yet_can_be_written_to(live):
+    """The address is there as soon as the account is: its worker may begin later, on another node."""
+    await live.ownership.leave()
+    await live.add("ben")
+    assert not live.supervisor.workers()
+    assert await live.store.sandbox.find("ben@example.org") == BEN

@@ -376,6 +376,10 @@ class ProviderBackend(Protocol):
         """Connects, authenticates and probes. Raises ProviderUnreachable, CredentialsRejected, ProviderThrottled."""
         ...
 
+    async def registered(self, account: Account) -> None:
+        """Makes what must be there before the account is told to exist; safe to repeat. Connects nowhere."""
+        ...
+
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """How the account sends; None when it cannot."""
         ...

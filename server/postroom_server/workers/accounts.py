@@ -72,6 +72,7 @@ class Accounts:
             fingerprint=fingerprint,
         )
         made = await self._store.create(new)
+        await self._backends[account.kind].registered(replace(account, id=made))
         await self._supervisor.changed(made)
         return await self.get(made)
 

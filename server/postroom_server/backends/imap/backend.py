@@ -72,6 +72,9 @@ class ImapBackend:
             raise
         return ImapAccount(endpoint, pool, capabilities, account.live_mailboxes)
 
+    async def registered(self, account: Account) -> None:
+        """Nothing has to be there: the account lives at its server."""
+
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """How the account sends; None when it cannot."""
         return self._make_sender(account, credentials) if self._make_sender is not None else None

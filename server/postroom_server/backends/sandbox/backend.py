@@ -32,10 +32,11 @@ class SandboxBackend:
 
     async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
         """Makes the account's mailboxes if they are missing."""
-        await within(call, self._make(account))
+        await within(call, self.registered(account))
         return SandboxAccount(account.id, self._store, self._parser, self._clock)
 
-    async def _make(self, account: Account) -> None:
+    async def registered(self, account: Account) -> None:
+        """Makes the mailboxes and files the address: mail may come as soon as the account is known."""
         await self._store.open(account.id, address_of(account))
 
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
