@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from postroom_server.domain.accounts import State
 from postroom_server.domain.flags import FLAGGED
@@ -14,6 +15,7 @@ from postroom_server.workers.frames import CheckpointFrame, EndFrame, EntryFrame
 from postroom_server.workers.outbox import ITEMS_AT_ONCE
 
 from tests.fixtures.eventually import eventually
+from tests.fixtures.live import make_node, sandbox_backends
 
 ANN, BEN = AccountId("ann"), AccountId("ben")
 INBOX = MailboxId("inbox")
@@ -148,9 +150,21 @@ async def test_a_store_that_is_killed_costs_time_and_nothing_else(live, valkey):
     assert await live.state("ann") is State.CONNECTED
 
 
-async def test_an_account_that_no_node_runs_yet_can_be_written_to(live):
-    """The address is there as soon as the account is: its worker may begin later, on another node."""
-    await live.ownership.leave()
-    await live.add("ben")
-    assert not live.supervisor.workers()
-    assert await live.store.sandbox.find("ben@example.org") == BEN
+async def test_mail_to_an_account_that_no_node_runs_yet_is_kept_and_told(store):
+    """Address and feed are there as soon as the account is: its worker may begin later, on another node."""
+    async with sandbox_backends(store) as backends:
+        first = make_node(store, backends)
+        await first.ownership.leave()
+        await first.add("ben")
+        assert not first.supervisor.workers()
+        assert await store.sandbox.find("ben@example.org") == BEN
+        raw = b"From: ann@example.org\r\nSubject: early\r\n\r\nHello.\r\n"
+        await store.sandbox.append(BEN, 1, raw, frozenset(), datetime.now(UTC))
+        await first.crash()
+        second = make_node(store, backends)
+        try:
+            await second.connected("ben")
+            told = [one for one in await second.changes("ben") if one.HasField("message_added")]
+            assert [one.message_added.message.subject for one in told] == ["early"]
+        finally:
+            await second.stop()

@@ -96,6 +96,8 @@ class Capabilities:
     append: str = "ANY"
     permanent_delete: bool = True
     send_only: bool = False
+    begins_empty: bool = False
+    """The account was made by its registration: all mail in it came later, and is news."""
     max_source_bytes: int = 0
     provider: Mapping[str, str] = field(default_factory=dict)
     """In the provider's own words, for people only."""

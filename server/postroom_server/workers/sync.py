@@ -105,9 +105,11 @@ class Sync:
         call = Call(deadline=_deadline(ROUND_SECONDS), lane=Lane.SYNC)
         rows = (await mail.list_mailboxes(call, counts=False))[:MAX_MAILBOXES]
         async with self.ledger.lock:
-            await self._settle_mailboxes(rows, shown)
+            await self._settle_mailboxes(rows, shown, begins_empty=mail.capabilities.begins_empty)
 
-    async def _settle_mailboxes(self, rows: Sequence[MailboxRow], shown: Mailboxes) -> None:
+    async def _settle_mailboxes(
+        self, rows: Sequence[MailboxRow], shown: Mailboxes, *, begins_empty: bool
+    ) -> None:
         ledger = self.ledger
         known = {record.row.key: record for record in ledger.mailboxes.values()}
         baseline = ledger.counters == (1, 1)
@@ -115,7 +117,7 @@ class Sync:
         fresh = [row for row in rows if row.key not in known]
         number, _ = ledger.deal(patch, mailboxes=len(fresh)) if fresh else (0, 0)
         for row in fresh:
-            record = MailboxRecord(number=number, row=_kept(row), announce=not baseline)
+            record = MailboxRecord(number=number, row=_kept(row), announce=begins_empty or not baseline)
             patch.mailboxes[number] = record
             if not baseline:
                 patch.entries.append(self._entries.mailbox_added(shown.show(record), number))

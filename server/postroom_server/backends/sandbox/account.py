@@ -52,6 +52,7 @@ CAPABILITIES: Final = Capabilities(
     search=dict(matching.FIELDS.values()),
     append="ANY",
     permanent_delete=True,
+    begins_empty=True,
     max_source_bytes=MAX_MESSAGE_BYTES,
     provider={"sandbox": "mailboxes and UIDs"},
 )
