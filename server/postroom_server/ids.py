@@ -21,7 +21,6 @@ SubmissionId = NewType("SubmissionId", str)
 TokenId = NewType("TokenId", str)
 RequestId = NewType("RequestId", str)
 
-MAX_ID = 128
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 OPAQUE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
 """Ids that we make; base64url with `-` and `_`, sections such as `1.2`."""
@@ -97,11 +96,6 @@ def parse_attachment(name: str) -> tuple[AccountId, MessageId, AttachmentId]:
         MessageId(_check(message)),
         AttachmentId(_check(attachment)),
     )
-
-
-def thread_name(account: AccountId, thread: ThreadId) -> str:
-    """`accounts/{account}/threads/{thread}`."""
-    return f"accounts/{account}/threads/{thread}"
 
 
 def submission_name(account: AccountId, submission: SubmissionId) -> str:

@@ -233,12 +233,6 @@ class Session:
         self.current = True
         return True
 
-    async def unselect(self, *, deadline: float) -> None:
-        """Leave the selected mailbox without touching it, where the server can (RFC 3691)."""
-        if self.selected is not None and self.can("UNSELECT"):
-            self.selected = None
-            await self.connection.run("UNSELECT", deadline=deadline)
-
 
 async def open_session(endpoint: Endpoint, *, deadline: float) -> Session:
     """Connect, encrypt, log in and enable what the server has.
