@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime
 
 from postroom_server.domain.accounts import State
@@ -168,3 +169,14 @@ async def test_mail_to_an_account_that_no_node_runs_yet_is_kept_and_told(store):
             assert [one.message_added.message.subject for one in told] == ["early"]
         finally:
             await second.stop()
+
+
+async def test_an_account_can_be_deleted_at_any_moment_of_its_beginning(live):
+    """A cancellation that is lost while the worker starts would leave it running, and the deletion waiting for it."""
+    moments = random.Random(5)
+    for number in range(500):
+        await live.add(f"x{number}")
+        await asyncio.sleep(moments.random() * 0.016)
+        async with asyncio.timeout(5):
+            await live.accounts.delete(live.call(5), AccountId(f"x{number}"))
+    assert not live.supervisor.workers()

@@ -88,25 +88,25 @@ class Connection:
             raise ValueError(f"the store's URL begins with one of {', '.join(SCHEMES)}")
         self._options = options
         self._url = url
-        self._redis = Redis(connection_pool=self._pool(options.connections, None))
-        self._hints = Redis(connection_pool=self._pool(1, options.command_s))
+        self._redis = Redis(connection_pool=self._pool(options.connections))
+        self._hints = Redis(connection_pool=self._pool(1))
         self._execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
 
     def __repr__(self) -> str:
         url = urlsplit(self._url)
         return f"<Connection {url.scheme}://{url.hostname or ''}{url.path}>"
 
-    def _pool(self, connections: int, limit: float | None) -> BlockingConnectionPool:
-        """Connections whose single reads and writes end in `limit` seconds.
+    def _pool(self, connections: int) -> BlockingConnectionPool:
+        """Connections without a limit of the library's, `limited` sets it.
 
-        None where `_limited` does it: the library waits by asyncio.wait_for, which can lose a cancellation before
-        Python 3.12, so that a cancelled call would go on until the limit.
+        The library waits by asyncio.wait_for, which can lose a cancellation before Python 3.12: the task that was
+        cancelled would go on.
         """
         return BlockingConnectionPool.from_url(
             self._url,
             max_connections=connections,
             timeout=self._options.pool_wait_s,
-            socket_timeout=limit,
+            socket_timeout=None,
             socket_connect_timeout=self._options.connect_s,
             retry=Retry(NoBackoff(), 0),
             protocol=PROTOCOL,
@@ -114,7 +114,7 @@ class Connection:
 
     async def do(self, *command: Value) -> Any:
         """The reply to one command."""
-        async with self._limited():
+        async with self.limited():
             return await self._execute(*command)
 
     async def batch(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Any]:
@@ -128,7 +128,7 @@ class Connection:
 
     async def run(self, script: Script) -> list[bytes]:
         """The reply to one script."""
-        async with self._limited():
+        async with self.limited():
             try:
                 return list(await self._execute(*_by_sha(script)))
             except NoScriptError:
@@ -152,7 +152,7 @@ class Connection:
         return replies
 
     def listener(self) -> PubSub:
-        """A connection for hints, not connected yet; its reads are bounded by the caller."""
+        """A connection for hints, not connected yet; the caller bounds its reads, and its writes by `limited`."""
         return self._hints.pubsub()
 
     async def aclose(self) -> None:
@@ -161,7 +161,7 @@ class Connection:
         await self._hints.aclose(close_connection_pool=True)
 
     @asynccontextmanager
-    async def _limited(self) -> AsyncIterator[None]:
+    async def limited(self) -> AsyncIterator[None]:
         """A command ends in `command_s`, the wait for a free connection included, or its outcome is unknown."""
         limit = asyncio.timeout(self._options.command_s)
         with mapped():
@@ -174,7 +174,7 @@ class Connection:
     async def _send(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Any]:
         if not commands:
             return []
-        async with self._limited(), self._redis.pipeline(transaction=atomic) as pipeline:
+        async with self.limited(), self._redis.pipeline(transaction=atomic) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
             return await pipeline.execute(raise_on_error=False)

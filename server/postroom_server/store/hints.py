@@ -118,8 +118,9 @@ class Hints:
         """Changes the subscription if the connection is there; when it is lost, its return subscribes to all."""
         names = list(channels)
         if self._live is not None and names:
-            with suppress(StoreUnavailable), mapped():
-                await getattr(self._live, verb)(*names)
+            with suppress(StoreUnavailable):
+                async with self._connection.limited():
+                    await getattr(self._live, verb)(*names)
 
     async def _run(self) -> None:
         """Keeps a connection for as long as the store is open."""
@@ -147,14 +148,15 @@ class Hints:
                     for listener in set().union(*self._listeners.values()):
                         listener.disconnect()
                     wanted = set(self._listeners)
-                    if wanted:
-                        await pubsub.ssubscribe(*wanted)
-                    else:
-                        await pubsub.connect()
-                    self._live = pubsub
-                    late = set(self._listeners) - wanted
-                    if late:
-                        await pubsub.ssubscribe(*late)
+                    async with self._connection.limited():
+                        if wanted:
+                            await pubsub.ssubscribe(*wanted)
+                        else:
+                            await pubsub.connect()
+                        self._live = pubsub
+                        late = set(self._listeners) - wanted
+                        if late:
+                            await pubsub.ssubscribe(*late)
                     await self._hear(pubsub)
             finally:
                 self._live = None
@@ -167,7 +169,8 @@ class Hints:
                 if asked:
                     raise StoreUnavailable
                 asked = True
-                await pubsub.ping()
+                async with self._connection.limited():
+                    await pubsub.ping()
                 continue
             asked = False
             match message["type"]:
