@@ -1,7 +1,8 @@
-"""Item keys of providers that number their messages: IMAP and the sandbox.
+"""Item keys: of providers that number their messages (IMAP), and of those that give each a name for life (Gmail, Graph).
 
 A numbered key is (scope, epoch, number): the mailbox, its UIDVALIDITY and the UID. It owns that form, so that sets of
-such keys travel as Roaring bitmaps and never message by message; it refuses keys of other providers.
+such keys travel as Roaring bitmaps and never message by message. A key of any other provider is opaque: sets of them
+travel in the provider's order, and `domain.slots` numbers them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,19 @@ class NumberedKeys:
 
     def __iter__(self) -> Iterator[ItemKey]:
         return (item_key(self.scope, self.epoch, number) for number in self.numbers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemKeys:
+    """A set of item keys of a provider that does not number its messages, in the order in which they came to it."""
+
+    keys: tuple[ItemKey, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[ItemKey]:
+        return iter(self.keys)
 
 
 def item_key(scope: ScopeId, epoch: int, number: int) -> ItemKey:

@@ -20,11 +20,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final, NewType, Protocol
+from typing import Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
 from postroom_server.domain.accounts import Account
 from postroom_server.domain.flags import Flag
-from postroom_server.domain.keys import ItemKey, MailboxKey, NumberedKeys, ScopeId
+from postroom_server.domain.keys import ItemKey, ItemKeys, MailboxKey, NumberedKeys, ScopeId
 from postroom_server.domain.mailboxes import MailboxRow
 from postroom_server.domain.messages import ByteStream, Content, Summary
 from postroom_server.domain.outbox import SmtpEnvelope
@@ -36,6 +36,9 @@ MAX_PROVIDER_CURSOR: Final = 4_096
 
 ProviderCursor = NewType("ProviderCursor", bytes)
 """Position in one scope, at most 4 KiB, opaque; two different positions never have equal bytes."""
+
+
+K = TypeVar("K", NumberedKeys, ItemKeys)
 
 
 class Lane(Enum):
@@ -51,6 +54,13 @@ class Membership(Enum):
 
     ONE = 1
     MANY = 2
+
+
+class Numbering(Enum):
+    """Who numbers the messages: the provider (UIDs, a space per mailbox), or we (slots, one space per account)."""
+
+    PROVIDER = 1
+    SLOT = 2
 
 
 class Outcome(Enum):
@@ -88,6 +98,10 @@ class Capabilities:
     """Probed when the account connects; the only way to ask what its backend can."""
 
     membership: Membership = Membership.ONE
+    numbering: Numbering = Numbering.PROVIDER
+    """SLOT: an item key is the message's for life, whatever mailbox it is in."""
+    one_scope: bool = False
+    """All mailboxes share one scope, so one position covers the account."""
     push: AbstractSet[str] = frozenset()
     settable_flags: AbstractSet[Flag] = frozenset()
     keywords: bool = True
@@ -126,24 +140,41 @@ class Wakeup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observations:
+class Observations(Generic[K]):
     """What the provider shows of one scope, column by column. Facts, never changes.
 
     `present` were seen now; unknown ones among them are new. `on` / `off` say which of the scope's keys carry a mark: for
     kinds in `absolute`, `on` is the whole truth about `present`. `gone` have left the scope. `whole`: `present` is the
-    complete scope, so that what is missing is gone. `cursor` comes on the last page only.
+    complete scope, so that what is missing is gone. `gone_final` False: `gone` have left this scope and may be in another
+    one; `MessageLocator.locate` says. Where the scope is one mailbox, `present` are in it. `cursor` comes on the last page
+    only.
     """
 
     scope: ScopeId
     epoch: int
-    present: NumberedKeys
-    on: Mapping[Mark, NumberedKeys] = field(default_factory=dict)
-    off: Mapping[Mark, NumberedKeys] = field(default_factory=dict)
+    present: K
+    on: Mapping[Mark, K] = field(default_factory=dict)
+    off: Mapping[Mark, K] = field(default_factory=dict)
     absolute: frozenset[MarkKind] = frozenset()
-    gone: NumberedKeys
+    gone: K
+    gone_final: bool = True
     whole: bool = False
     summaries: Mapping[ItemKey, Summary] = field(default_factory=dict)
     cursor: ProviderCursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a message is now; no mailboxes = gone for good."""
+
+    key: ItemKey
+    mailboxes: tuple[MailboxKey, ...]
+
+
+Numbered: TypeAlias = Observations[NumberedKeys]
+"""What a provider shows that numbers its messages."""
+Keyed: TypeAlias = Observations[ItemKeys]
+"""What a provider shows whose keys are for life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +221,7 @@ class ChangeSource(Protocol):
 
     def changes(
         self, call: Call, scope: ScopeId, since: ProviderCursor | None
-    ) -> AsyncIterator[Observations]:
+    ) -> AsyncIterator[Numbered] | AsyncIterator[Keyed]:
         """Pages since the cursor, or the whole scope for None.
 
         Raises:
@@ -247,12 +278,73 @@ class MessageWriter(Protocol):
         ...
 
 
+class MessageLocator(Protocol):
+    """Where messages went, for providers whose scopes tell only that one has left."""
+
+    async def locate(self, call: Call, keys: Sequence[ItemKey]) -> Sequence[Location]:
+        """One location per key, in the order of the keys."""
+        ...
+
+
+class MailboxEditor(Protocol):
+    """Changing the account's mailboxes. The new row comes back, so that it is known before the next listing."""
+
+    async def create_mailbox(self, call: Call, path: Sequence[str]) -> MailboxRow:
+        """Makes a mailbox and what lacks above it. Raises MailboxExists, RequestInvalid (`path`)."""
+        ...
+
+    async def rename_mailbox(self, call: Call, key: MailboxKey, path: Sequence[str]) -> MailboxRow:
+        """Moves a mailbox, with all beneath it, to another path. Raises MailboxNotFound, MailboxExists, RequestInvalid."""
+        ...
+
+    async def subscribe_mailbox(self, call: Call, key: MailboxKey, *, on: bool) -> None:
+        """Subscribes to a mailbox or not. Raises MailboxNotFound."""
+        ...
+
+    async def delete_mailbox(self, call: Call, key: MailboxKey) -> None:
+        """Removes a mailbox and the messages that are in no other one. Raises MailboxNotFound, RequestInvalid."""
+        ...
+
+
+class MessageMover(Protocol):
+    """Moving, copying and removing messages: one result per key as it becomes known."""
+
+    def move(
+        self, call: Call, keys: Sequence[ItemKey], source: MailboxKey | None, to: MailboxKey
+    ) -> AsyncIterator[ItemResult]:
+        """Into `to` and out of `source` (None: out of every other mailbox)."""
+        ...
+
+    def copy(self, call: Call, keys: Sequence[ItemKey], to: MailboxKey) -> AsyncIterator[ItemResult]:
+        """A copy in `to` under a key of its own; where a message may be in many mailboxes, the message itself is put in."""
+        ...
+
+    def delete(self, call: Call, keys: Sequence[ItemKey], *, permanent: bool) -> AsyncIterator[ItemResult]:
+        """Into the trash; for good if `permanent` or if it is there already."""
+        ...
+
+
 class MailAccount(MailboxCatalog, ChangeSource, MessageReader, MessageSearcher, MessageWriter, Protocol):
     """One account at its provider. Pools, sessions and SELECT state are inside; the worker never sees a connection."""
 
     @property
     def capabilities(self) -> Capabilities:
         """As probed when it was opened."""
+        ...
+
+    @property
+    def locator(self) -> MessageLocator | None:
+        """None where no scope is ever left provisionally."""
+        ...
+
+    @property
+    def mailbox_editor(self) -> MailboxEditor | None:
+        """None where mailboxes cannot be changed."""
+        ...
+
+    @property
+    def mover(self) -> MessageMover | None:
+        """None where messages cannot be moved."""
         ...
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from postroom_server.domain.keys import NumberedKeys
-from postroom_server.domain.ports import MarkKind, Observations
+from postroom_server.domain.ports import MarkKind, Numbered
 from postroom_server.domain.storage import Chunk
 
 MAX_MARKS: Final = 500
@@ -81,7 +81,7 @@ def span_bits(count: int, next_number: int) -> int:
     return bits
 
 
-def touched(observed: Observations, bits: int) -> set[int]:
+def touched(observed: Numbered, bits: int) -> set[int]:
     """Indexes of the chunks that an observation can change; with `whole`, all others are to be loaded as well."""
     numbers = observed.present.numbers | observed.gone.numbers
     for marked in (*observed.on.values(), *observed.off.values()):
@@ -101,7 +101,7 @@ def _steps(numbers: BitMap, bits: int) -> Iterator[int]:
         at = ((number >> bits) + 1) << bits
 
 
-def slices(observed: Observations, size: int) -> Iterator[Observations]:
+def slices(observed: Numbered, size: int) -> Iterator[Numbered]:
     """The observation in pieces of at most `size` numbers: first what is present, then what is gone.
 
     The cursor comes with the last piece only.
@@ -129,7 +129,7 @@ def _pieces(numbers: BitMap, size: int) -> Iterator[BitMap]:
     return (numbers[start : start + size] for start in range(0, len(numbers), size))
 
 
-def without(observed: Observations, numbers: BitMap) -> Observations:
+def without(observed: Numbered, numbers: BitMap) -> Numbered:
     """The observation less some numbers that turned out not to exist any more."""
 
     def less(keys: NumberedKeys) -> NumberedKeys:
@@ -143,7 +143,7 @@ def without(observed: Observations, numbers: BitMap) -> Observations:
     )
 
 
-def diff(chunks: Mapping[int, Chunk], observed: Observations, marks: Marks, bits: int) -> SpaceDiff:
+def diff(chunks: Mapping[int, Chunk], observed: Numbered, marks: Marks, bits: int) -> SpaceDiff:
     """Compares an observation with the chunks that it touches; those that are missing hold nothing.
 
     Args:
@@ -196,7 +196,7 @@ def _diff_chunk(
     result: SpaceDiff,
     index: int,
     before: Chunk,
-    observed: Observations,
+    observed: Numbered,
     on: Mapping[int, BitMap],
     off: Mapping[int, BitMap],
     window: _Window,

@@ -18,7 +18,15 @@ from postroom_server.domain.identity import BadId
 from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId, item_key, split_key
 from postroom_server.domain.mailboxes import Mailbox, MailboxRecord, Role
 from postroom_server.domain.messages import AttachmentStream, ByteStream, Message, Summary, View
-from postroom_server.domain.ports import Call, ItemEdit, MailAccount, MarkKind, Observations, Outcome
+from postroom_server.domain.ports import (
+    Call,
+    ItemEdit,
+    MailAccount,
+    MarkKind,
+    Numbered,
+    Observations,
+    Outcome,
+)
 from postroom_server.domain.search import Coverage, Filter, SearchQuery
 from postroom_server.errors import (
     AttachmentNotFound,
@@ -279,7 +287,7 @@ class Commands:
         return results
 
 
-def _edited(record: MailboxRecord, numbers: BitMap, edit: ItemEdit) -> Observations:
+def _edited(record: MailboxRecord, numbers: BitMap, edit: ItemEdit) -> Numbered:
     scope = ScopeId(record.row.key)
     keys = NumberedKeys(scope=scope, epoch=record.epoch, numbers=numbers)
     nothing = replace(keys, numbers=BitMap())

@@ -8,10 +8,10 @@ changes (the backend does). A crash at any point loses nothing: what was not com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import structlog
 from pyroaring import BitMap
@@ -20,7 +20,7 @@ from postroom_server.domain.changes import Cause, CauseKind, ResetReason
 from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId, item_key, split_key
 from postroom_server.domain.mailboxes import MAX_MAILBOXES, Mailbox, MailboxRecord, MailboxRow
 from postroom_server.domain.messages import Summary
-from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Observations, ProviderCursor
+from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Numbered, ProviderCursor
 from postroom_server.domain.storage import Chunk, Position
 from postroom_server.domain.sync import SpaceDiff, diff, marks_of, slices, span_bits, touched, without
 from postroom_server.errors import MailboxNotFound, ProviderCursorExpired
@@ -191,7 +191,8 @@ class Sync:
         silent = not record.announce and since is None
         call = Call(deadline=_deadline(READING_SECONDS), lane=Lane.SYNC if since else Lane.BULK)
         seen = BitMap()
-        async for page in mail.changes(call, scope, ProviderCursor(since) if since else None):
+        pages = mail.changes(call, scope, ProviderCursor(since) if since else None)
+        async for page in cast("AsyncIterator[Numbered]", pages):
             if page.whole:
                 seen |= page.present.numbers
             observed = replace(page, whole=False)
@@ -200,7 +201,7 @@ class Sync:
             for piece in slices(observed, SILENT_BATCH if silent else ENTRY_BATCH):
                 record = await self._apply(mail, call, record, piece, silent=silent)
 
-    async def _missing(self, record: MailboxRecord, page: Observations, seen: BitMap) -> NumberedKeys:
+    async def _missing(self, record: MailboxRecord, page: Numbered, seen: BitMap) -> NumberedKeys:
         """What the snapshot holds and a complete reading did not show."""
         members = BitMap()
         if record.space:
@@ -209,7 +210,7 @@ class Sync:
         return replace(page.gone, numbers=(page.gone.numbers | members) - seen)
 
     async def _apply(
-        self, mail: MailAccount, call: Call, record: MailboxRecord, piece: Observations, *, silent: bool
+        self, mail: MailAccount, call: Call, record: MailboxRecord, piece: Numbered, *, silent: bool
     ) -> MailboxRecord:
         """Commits one slice; returns the record, which the first one gives its space."""
         summaries: Mapping[int, Summary] = {}
@@ -229,8 +230,8 @@ class Sync:
         return record
 
     async def _summaries(
-        self, mail: MailAccount, call: Call, record: MailboxRecord, piece: Observations
-    ) -> tuple[Observations, Mapping[int, Summary]]:
+        self, mail: MailAccount, call: Call, record: MailboxRecord, piece: Numbered
+    ) -> tuple[Numbered, Mapping[int, Summary]]:
         """Summaries of what is new in the slice; what is gone again by now leaves the slice."""
         fresh = piece.present.numbers
         if record.space and fresh:
@@ -253,7 +254,7 @@ class Sync:
         self,
         patch: Patch,
         record: MailboxRecord,
-        piece: Observations,
+        piece: Numbered,
         summaries: Mapping[int, Summary],
         *,
         silent: bool,
@@ -308,7 +309,7 @@ class Sync:
         for number in found.removed:
             patch.entries.append(make.message_removed(record, space, number, self._cause((space, number))))
 
-    async def edited(self, record: MailboxRecord, piece: Observations) -> None:
+    async def edited(self, record: MailboxRecord, piece: Numbered) -> None:
         """Commits what a call of ours has just done, so that it is in the feed before the provider's echo."""
         async with self.ledger.lock:
             patch = Patch()
@@ -340,6 +341,6 @@ def _pieces(numbers: BitMap) -> Iterator[BitMap]:
     return (numbers[start : start + ENTRY_BATCH] for start in range(0, len(numbers), ENTRY_BATCH))
 
 
-def _span(piece: Observations) -> int:
+def _span(piece: Numbered) -> int:
     numbers = piece.present.numbers
     return span_bits(len(numbers), numbers.max() + 1) if numbers else span_bits(0, 1)

@@ -31,7 +31,7 @@ from postroom_server.domain.ports import (
     Capabilities,
     ItemEdit,
     ItemResult,
-    Observations,
+    Numbered,
     ProviderCursor,
     Wakeup,
 )
@@ -76,6 +76,10 @@ def _append_limit(session: Session) -> int:
 
 class ImapAccount:
     """See the module; implements `MailAccount`."""
+
+    locator = None
+    mailbox_editor = None
+    mover = None
 
     def __init__(
         self, endpoint: Endpoint, pool: Pool, capabilities: Capabilities, live: Sequence[str] = ()
@@ -167,11 +171,11 @@ class ImapAccount:
 
     async def changes(
         self, call: Call, scope: ScopeId, since: ProviderCursor | None
-    ) -> AsyncIterator[Observations]:
+    ) -> AsyncIterator[Numbered]:
         """Pages since the cursor, or the whole scope for None."""
         position = Position.unpack(since) if since is not None else None
 
-        async def first(session: Session) -> list[Observations]:
+        async def first(session: Session) -> list[Numbered]:
             return [page async for page in observe(session, scope, position, deadline=call.deadline)]
 
         for page in await self._pool.run(call, scope, first):

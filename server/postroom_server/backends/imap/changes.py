@@ -26,7 +26,7 @@ from postroom_server.backends.imap.wire.fetch import Fetch
 from postroom_server.backends.imap.wire.responses import Expunge, Response
 from postroom_server.backends.imap.wire.sequences import MAX_UID
 from postroom_server.domain.keys import NumberedKeys, ScopeId
-from postroom_server.domain.ports import Mark, MarkKind, Observations
+from postroom_server.domain.ports import Mark, MarkKind, Numbered, Observations
 from postroom_server.errors import ProviderCursorExpired, ProviderMisbehaved
 
 __all__ = ["observe"]
@@ -97,7 +97,7 @@ class _Table:
 
 async def observe(
     session: Session, scope: ScopeId, since: Position | None, *, deadline: float
-) -> AsyncIterator[Observations]:
+) -> AsyncIterator[Numbered]:
     """Yield what the mailbox shows: differences since a position, or everything for None.
 
     Raises:
@@ -157,7 +157,7 @@ def _page(
     position: Position | None,
     gone: BitMap | None = None,
     whole: bool = False,
-) -> Observations:
+) -> Numbered:
     def keys(numbers: BitMap) -> NumberedKeys:
         return NumberedKeys(scope=scope, epoch=selected.uidvalidity, numbers=numbers)
 
@@ -178,7 +178,7 @@ def _page(
 
 async def _since_modseq(
     session: Session, scope: ScopeId, selected: Selected, since: Position, *, deadline: float
-) -> AsyncIterator[Observations]:
+) -> AsyncIterator[Numbered]:
     """Read changed flags; where messages are missing in the count, also the UIDs that are left."""
     position = _position(selected, since)
     table = _Table()
@@ -242,7 +242,7 @@ async def _all_uids(session: Session, selected: Selected, *, deadline: float) ->
 
 async def _scan(
     session: Session, scope: ScopeId, selected: Selected, table: _Table, *, deadline: float
-) -> Observations:
+) -> Numbered:
     """Read every UID with its flags."""
     exists = selected.exists
     position = _position(selected, None)

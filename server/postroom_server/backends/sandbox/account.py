@@ -29,7 +29,7 @@ from postroom_server.domain.ports import (
     Clock,
     ItemEdit,
     ItemResult,
-    Observations,
+    Numbered,
     ProviderCursor,
     Wakeup,
 )
@@ -62,6 +62,9 @@ class SandboxAccount:
     """An open sandbox account; see `ports.MailAccount`."""
 
     capabilities = CAPABILITIES
+    locator = None
+    mailbox_editor = None
+    mover = None
 
     def __init__(
         self, account: AccountId, store: SandboxStore, parser: reading.MessageParser, clock: Clock
@@ -95,7 +98,7 @@ class SandboxAccount:
 
     async def changes(
         self, call: Call, scope: ScopeId, since: ProviderCursor | None
-    ) -> AsyncIterator[Observations]:
+    ) -> AsyncIterator[Numbered]:
         """One page: a mailbox of the sandbox holds no more."""
         mailbox = await self._mailbox(call, mailbox_number(scope))
         yield changes.observe(mailbox, await within(call, self._rows(mailbox.number)), since)

@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from postroom_server.backends.sandbox.positions import Place, checked_place, mailbox_number, scope_of
 from postroom_server.domain.keys import NumberedKeys, ScopeId
-from postroom_server.domain.ports import Mark, MarkKind, Observations, ProviderCursor, Wakeup
+from postroom_server.domain.ports import Mark, MarkKind, Numbered, Observations, ProviderCursor, Wakeup
 from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow, SandboxStore
 from postroom_server.errors import PostroomError, ProviderCursorExpired, ProviderUnreachable
 from postroom_server.ids import AccountId
@@ -22,9 +22,7 @@ from postroom_server.ids import AccountId
 SOURCE: Final = "sandbox"
 
 
-def observe(
-    mailbox: SandboxMailbox, rows: Sequence[SandboxRow], since: ProviderCursor | None
-) -> Observations:
+def observe(mailbox: SandboxMailbox, rows: Sequence[SandboxRow], since: ProviderCursor | None) -> Numbered:
     """Everything, or what is different from `since` on.
 
     Rows that are younger than the mailbox's own reading are left for the next look, so that the cursor covers exactly
