@@ -889,7 +889,12 @@ func (x *ExplainAccountResponse) GetExplanation() *AccountExplanation {
 type DownloadAccountLogRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The account.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether to go on with new lines until the caller leaves. An empty line is sent when nothing was said for 20 seconds.
+	Follow bool `protobuf:"varint,2,opt,name=follow,proto3" json:"follow,omitempty"`
+	// How many of the kept lines to begin with, counted from the newest. 0 means all of them. More than are kept is not an
+	// error; less than 0 is.
+	MaxLines      int32 `protobuf:"varint,3,opt,name=max_lines,json=maxLines,proto3" json:"max_lines,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -931,10 +936,27 @@ func (x *DownloadAccountLogRequest) GetName() string {
 	return ""
 }
 
+func (x *DownloadAccountLogRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+func (x *DownloadAccountLogRequest) GetMaxLines() int32 {
+	if x != nil {
+		return x.MaxLines
+	}
+	return 0
+}
+
 // DownloadAccountLogResponse is one piece of the dialogue.
 type DownloadAccountLogResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A piece of at most 256 KiB, of the type `application/x-ndjson`. The first one is sent in any case, if need be empty.
+	// Each line is an object `{"time": …, "session": …, "direction": …, "text": …}`. `session` is a connection, such as
+	// `pool-2`; its first part is `watch`, `pool`, `smtp`, `sandbox` or `account`. `direction` is `SENT`, `RECEIVED` or
+	// `EVENT`. In `text`, what belongs to a message is a size such as `{1234 bytes}`, and a secret is `***`.
 	Body          *httpbody.HttpBody `protobuf:"bytes,1,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1337,10 +1359,12 @@ const file_postroom_v1_account_care_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xfaA\x12\n" +
 	"\x10postroom/AccountR\x04name\"[\n" +
 	"\x16ExplainAccountResponse\x12A\n" +
-	"\vexplanation\x18\x01 \x01(\v2\x1f.postroom.v1.AccountExplanationR\vexplanation\"J\n" +
+	"\vexplanation\x18\x01 \x01(\v2\x1f.postroom.v1.AccountExplanationR\vexplanation\"\x7f\n" +
 	"\x19DownloadAccountLogRequest\x12-\n" +
 	"\x04name\x18\x01 \x01(\tB\x19\xe2A\x01\x02\xfaA\x12\n" +
-	"\x10postroom/AccountR\x04name\"F\n" +
+	"\x10postroom/AccountR\x04name\x12\x16\n" +
+	"\x06follow\x18\x02 \x01(\bR\x06follow\x12\x1b\n" +
+	"\tmax_lines\x18\x03 \x01(\x05R\bmaxLines\"F\n" +
 	"\x1aDownloadAccountLogResponse\x12(\n" +
 	"\x04body\x18\x01 \x01(\v2\x14.google.api.HttpBodyR\x04body\"\xb9\x01\n" +
 	"\x17AuthorizeAccountRequest\x12,\n" +

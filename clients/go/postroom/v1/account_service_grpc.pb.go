@@ -72,7 +72,8 @@ type AccountServiceClient interface {
 	ResumeAccount(ctx context.Context, in *ResumeAccountRequest, opts ...grpc.CallOption) (*ResumeAccountResponse, error)
 	// Explains the state of an account: transitions, errors, next attempt, freshness of each mailbox, capabilities, audits.
 	ExplainAccount(ctx context.Context, in *ExplainAccountRequest, opts ...grpc.CallOption) (*ExplainAccountResponse, error)
-	// Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked.
+	// Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+	// no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
 	DownloadAccountLog(ctx context.Context, in *DownloadAccountLogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadAccountLogResponse], error)
 	// Makes the link by which the owner of a mailbox gives consent in a browser. The account is stored when the provider
 	// calls back.
@@ -282,7 +283,8 @@ type AccountServiceServer interface {
 	ResumeAccount(context.Context, *ResumeAccountRequest) (*ResumeAccountResponse, error)
 	// Explains the state of an account: transitions, errors, next attempt, freshness of each mailbox, capabilities, audits.
 	ExplainAccount(context.Context, *ExplainAccountRequest) (*ExplainAccountResponse, error)
-	// Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked.
+	// Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+	// no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
 	DownloadAccountLog(*DownloadAccountLogRequest, grpc.ServerStreamingServer[DownloadAccountLogResponse]) error
 	// Makes the link by which the owner of a mailbox gives consent in a browser. The account is stored when the provider
 	// calls back.

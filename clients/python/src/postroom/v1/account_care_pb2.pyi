@@ -163,10 +163,14 @@ class ExplainAccountResponse(_message.Message):
     def __init__(self, explanation: _Optional[_Union[_account_explanation_pb2.AccountExplanation, _Mapping]] = ...) -> None: ...
 
 class DownloadAccountLogRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "follow", "max_lines")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    MAX_LINES_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    follow: bool
+    max_lines: int
+    def __init__(self, name: _Optional[str] = ..., follow: _Optional[bool] = ..., max_lines: _Optional[int] = ...) -> None: ...
 
 class DownloadAccountLogResponse(_message.Message):
     __slots__ = ("body",)

@@ -213,7 +213,8 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadAccountLog(self, request, context):
-        """Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked.
+        """Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+        no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

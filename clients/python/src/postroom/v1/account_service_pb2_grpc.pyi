@@ -69,7 +69,9 @@ class AccountServiceStub:
     ExplainAccount: _grpc.UnaryUnaryMultiCallable[_account_care_pb2.ExplainAccountRequest, _account_care_pb2.ExplainAccountResponse]
     """Explains the state of an account: transitions, errors, next attempt, freshness of each mailbox, capabilities, audits."""
     DownloadAccountLog: _grpc.UnaryStreamMultiCallable[_account_care_pb2.DownloadAccountLogRequest, _account_care_pb2.DownloadAccountLogResponse]
-    """Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked."""
+    """Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+    no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
+    """
     AuthorizeAccount: _grpc.UnaryUnaryMultiCallable[_account_care_pb2.AuthorizeAccountRequest, _account_care_pb2.AuthorizeAccountResponse]
     """Makes the link by which the owner of a mailbox gives consent in a browser. The account is stored when the provider
     calls back.
@@ -115,7 +117,9 @@ class AccountServiceAsyncStub(AccountServiceStub):
     ExplainAccount: _aio.UnaryUnaryMultiCallable[_account_care_pb2.ExplainAccountRequest, _account_care_pb2.ExplainAccountResponse]  # type: ignore[assignment]
     """Explains the state of an account: transitions, errors, next attempt, freshness of each mailbox, capabilities, audits."""
     DownloadAccountLog: _aio.UnaryStreamMultiCallable[_account_care_pb2.DownloadAccountLogRequest, _account_care_pb2.DownloadAccountLogResponse]  # type: ignore[assignment]
-    """Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked."""
+    """Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+    no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
+    """
     AuthorizeAccount: _aio.UnaryUnaryMultiCallable[_account_care_pb2.AuthorizeAccountRequest, _account_care_pb2.AuthorizeAccountResponse]  # type: ignore[assignment]
     """Makes the link by which the owner of a mailbox gives consent in a browser. The account is stored when the provider
     calls back.
@@ -228,7 +232,9 @@ class AccountServiceServicer:
         request: _account_care_pb2.DownloadAccountLogRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_account_care_pb2.DownloadAccountLogResponse], _abc.AsyncIterator[_account_care_pb2.DownloadAccountLogResponse]]:
-        """Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked."""
+        """Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+        no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
+        """
 
     def AuthorizeAccount(
         self,

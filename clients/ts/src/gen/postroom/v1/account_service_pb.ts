@@ -424,7 +424,8 @@ export const AccountService: GenService<{
     output: typeof ExplainAccountResponseSchema;
   },
   /**
-   * Streams the kept dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked.
+   * Streams the recent dialogue with the provider as newline-delimited JSON, oldest line first. Secrets are masked, and
+   * no text of a message is in it. The owning node keeps it in memory, up to 1,000 lines, and begins anew when it starts.
    *
    * @generated from rpc postroom.v1.AccountService.DownloadAccountLog
    */
