@@ -1,4 +1,4 @@
-"""The promises of `ports.MailSender`, over a real SMTP server that misbehaves on demand."""
+"""The promises of `senders.MailSender`, over a real SMTP server that misbehaves on demand."""
 
 import asyncio
 import time
@@ -8,7 +8,8 @@ import pytest
 from postroom_server.backends.smtp import SmtpSender
 from postroom_server.domain.accounts import Account, MailServer, Security
 from postroom_server.domain.outbox import SmtpEnvelope
-from postroom_server.domain.ports import Call, OutgoingMessage
+from postroom_server.domain.ports import Call
+from postroom_server.domain.senders import OutgoingMessage
 from postroom_server.errors import (
     AddressDenied,
     CapabilityMissing,

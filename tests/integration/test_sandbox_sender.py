@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from postroom_server.backends.sandbox import SandboxSender
 from postroom_server.domain.outbox import SmtpEnvelope
-from postroom_server.domain.ports import OutgoingMessage
+from postroom_server.domain.senders import OutgoingMessage
 from postroom_server.errors import DeadlineExceeded, MessageTooLarge, OutcomeUnknown, RecipientsRefused
 from postroom_server.ids import AccountId
 from postroom_server.store import Keyring, Options, Store

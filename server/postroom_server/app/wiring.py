@@ -21,12 +21,9 @@ from postroom_server.backends.smtp import SmtpSender
 from postroom_server.domain.accounts import Account, Kind, State
 from postroom_server.domain.cursors import Cursors
 from postroom_server.domain.identity import Identity
-from postroom_server.domain.ports import (
-    Clock,
-    CredentialSource,
-    MailSender,
-    ProviderBackend,
-)
+from postroom_server.domain.ports import Clock
+from postroom_server.domain.providers import CredentialSource, ProviderBackend
+from postroom_server.domain.senders import MailSender
 from postroom_server.domain.shards import shard_of
 from postroom_server.domain.storage import Nonce
 from postroom_server.services.accounts import AccountServicer

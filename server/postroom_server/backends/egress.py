@@ -93,7 +93,7 @@ class GuardedEgress:
         self._any_port = allow_loopback
 
     async def resolve(self, host: str, port: int) -> list[str]:
-        """IP addresses of `host` to try in order, each checked; see `ports.Egress`.
+        """IP addresses of `host` to try in order, each checked; see `providers.Egress`.
 
         Raises:
             AddressDenied: The port, the spelling of the host or one of its addresses is not allowed; which one is not said.

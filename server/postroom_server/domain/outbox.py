@@ -1,6 +1,6 @@
 """Submissions: one message on its way out. States and their table, recipients, attempts, the retry schedule.
 
-It owns what may follow what and refuses transport: `ports.MailSender` sends, the worker moves the states.
+It owns what may follow what and refuses transport: `senders.MailSender` sends, the worker moves the states.
 Source: RFC 5321 section 4.5.4 (retry), RFC 3463 (enhanced status), RFC 6409 (submission).
 """
 

@@ -22,12 +22,10 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, Generic, NewType, Protocol, TypeAlias, TypeVar
 
-from postroom_server.domain.accounts import Account
 from postroom_server.domain.flags import Flag
 from postroom_server.domain.keys import ItemKey, ItemKeys, MailboxKey, NumberedKeys, ScopeId
 from postroom_server.domain.mailboxes import MailboxRow
 from postroom_server.domain.messages import ByteStream, Content, Summary
-from postroom_server.domain.outbox import SmtpEnvelope
 from postroom_server.domain.search import SearchPage, SearchQuery
 from postroom_server.errors import PostroomError
 
@@ -349,133 +347,6 @@ class MailAccount(MailboxCatalog, ChangeSource, MessageReader, MessageSearcher, 
 
     async def close(self) -> None:
         """Ends every connection; safe to call twice."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderTraits:
-    """What a sender does by itself and what it can."""
-
-    envelope: bool = True
-    files_sent_copy: bool = False
-    max_bytes: int = 0
-    """0: unknown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingMessage:
-    """A message ready to go: the exact bytes (CRLF, without Bcc) and the envelope."""
-
-    raw: bytes
-    envelope: SmtpEnvelope
-    internet_message_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipientReply:
-    """The next hop's word on one address: SMTP code, enhanced status (may be empty), text."""
-
-    code: int
-    enhanced_status: str
-    text: str
-
-    @property
-    def accepted(self) -> bool:
-        """Whether it will take the message for this address."""
-        return 200 <= self.code < 300
-
-    @property
-    def permanent(self) -> bool:
-        """Whether trying again cannot help."""
-        return self.code >= 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendReceipt:
-    """What the next hop answered: one reply per recipient, and its last word."""
-
-    recipients: Mapping[str, RecipientReply]
-    reply: str
-    enhanced_status: str = ""
-
-
-class SendTransaction(Protocol):
-    """One message between its envelope and its end. Leaving it without `commit` abandons it: nothing was sent."""
-
-    @property
-    def refused(self) -> Mapping[str, RecipientReply]:
-        """Recipients that the next hop refused while the envelope was given."""
-        ...
-
-    async def commit(self, call: Call) -> SendReceipt:
-        """The committing step (SMTP: message and final dot). Raises OutcomeUnknown when its answer is lost."""
-        ...
-
-
-class MailSender(Protocol):
-    """`prepare` may be repeated; `commit` is the only step that can send: the outbox writes IN_DOUBT just before it."""
-
-    @property
-    def traits(self) -> SenderTraits:
-        """What this sender can."""
-        ...
-
-    def prepare(self, call: Call, message: OutgoingMessage) -> AbstractAsyncContextManager[SendTransaction]:
-        """Connects and gives the envelope.
-
-        Raises:
-            RecipientsRefused: Nobody is left.
-            PostroomError: ProviderUnreachable, ProviderThrottled, CredentialsRejected, MessageTooLarge.
-        """
-        ...
-
-    async def verify(self, call: Call) -> None:
-        """Connects and logs in, sends nothing. Raises as `prepare`."""
-        ...
-
-    async def close(self) -> None:
-        """Ends every connection; safe to call twice."""
-        ...
-
-
-class CredentialSource(Protocol):
-    """Asked for each connection; a backend keeps nothing."""
-
-    async def password(self, server: str) -> tuple[str, str] | None:
-        """(user, password) for `imap` or `smtp`; None when the account has no password there."""
-        ...
-
-    async def access_token(self, server: str) -> tuple[str, str] | None:
-        """(user, OAuth2 access token), None when the account has none."""
-        ...
-
-
-class Egress(Protocol):
-    """The rule of where this server may connect to (threats T01)."""
-
-    async def resolve(self, host: str, port: int) -> Sequence[str]:
-        """IP addresses to try in order, each checked; connect to these and to nothing else.
-
-        Raises:
-            AddressDenied: Some address of the host is not allowed.
-            ProviderUnreachable: The name cannot be resolved (`stage="dns"`).
-        """
-        ...
-
-
-class ProviderBackend(Protocol):
-    """One per kind of account; made by the wiring."""
-
-    async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
-        """Connects, authenticates and probes. Raises ProviderUnreachable, CredentialsRejected, ProviderThrottled."""
-        ...
-
-    async def registered(self, account: Account) -> None:
-        """Makes what must be there before the account is told to exist; safe to repeat. Connects nowhere."""
-        ...
-
-    def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
-        """How the account sends; None when it cannot."""
         ...
 
 

@@ -22,18 +22,10 @@ import structlog
 from postroom_server.domain.accounts import Account, State, StateError, Status
 from postroom_server.domain.keys import ScopeId
 from postroom_server.domain.mailboxes import Mailbox, MailboxRecord, Role, RoleSource, Watch
-from postroom_server.domain.ports import (
-    Call,
-    Clock,
-    CredentialSource,
-    Lane,
-    MailAccount,
-    MailSender,
-    ProviderBackend,
-    ProviderCursor,
-    Wakeup,
-)
+from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, ProviderCursor, Wakeup
+from postroom_server.domain.providers import CredentialSource, ProviderBackend
 from postroom_server.domain.retry import reconnect_delay, state_after
+from postroom_server.domain.senders import MailSender
 from postroom_server.domain.storage import AccountStore
 from postroom_server.errors import (
     AccountGone,

@@ -12,7 +12,8 @@ from typing import Final
 
 from postroom_server.domain.accounts import Account, Kind, State, Status
 from postroom_server.domain.identity import Identity
-from postroom_server.domain.ports import Call, Clock, ProviderBackend
+from postroom_server.domain.ports import Call, Clock
+from postroom_server.domain.providers import ProviderBackend
 from postroom_server.domain.storage import AccountStore, NewAccount, Nonce
 from postroom_server.errors import AccountGone, AccountNotFound, Fenced, OwnerUnknown, PostroomError
 from postroom_server.ids import AccountId

@@ -3,7 +3,7 @@
 It owns the order that makes a submission once or in doubt, never silently twice: the attempt is counted before it is
 made, IN_DOUBT is written before the committing step, and only then the final dot goes out. An item found SENDING was
 never committed and is sent; one found IN_DOUBT may have been and is held for somebody to decide. It refuses to choose
-what is sent when (`outbox`) and transport (`ports.MailSender`).
+what is sent when (`outbox`) and transport (`senders.MailSender`).
 """
 
 from __future__ import annotations
@@ -30,15 +30,8 @@ from postroom_server.domain.outbox import (
     check_transition,
     retry_delay,
 )
-from postroom_server.domain.ports import (
-    Call,
-    Clock,
-    Lane,
-    MailSender,
-    OutgoingMessage,
-    RecipientReply,
-    SendReceipt,
-)
+from postroom_server.domain.ports import Call, Clock, Lane
+from postroom_server.domain.senders import MailSender, OutgoingMessage, RecipientReply, SendReceipt
 from postroom_server.domain.storage import OutboxStore, Step
 from postroom_server.errors import (
     Fenced,

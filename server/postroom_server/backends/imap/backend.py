@@ -13,7 +13,9 @@ from postroom_server.backends.imap.pool import CONNECTIONS, Pool
 from postroom_server.backends.imap.session import Endpoint
 from postroom_server.backends.imap.tls import client_context, shrink_tls_buffers
 from postroom_server.domain.accounts import Account
-from postroom_server.domain.ports import Call, CredentialSource, Egress, MailSender
+from postroom_server.domain.ports import Call
+from postroom_server.domain.providers import CredentialSource, Egress
+from postroom_server.domain.senders import MailSender
 from postroom_server.errors import Internal
 
 __all__ = ["ImapBackend"]

@@ -22,7 +22,7 @@ from postroom_server.backends.imap.protocol import Answer, Collect, Exchange, Li
 from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.wire.encoder import Argument, Literals, encode
 from postroom_server.backends.imap.wire.responses import Kind, Status
-from postroom_server.domain.ports import Egress
+from postroom_server.domain.providers import Egress
 from postroom_server.errors import (
     DeadlineExceeded,
     Internal,

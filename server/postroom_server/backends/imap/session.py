@@ -27,7 +27,7 @@ from postroom_server.backends.imap.wire.responses import (
     permanent_flags_of,
 )
 from postroom_server.domain.accounts import MailServer, Security
-from postroom_server.domain.ports import CredentialSource, Egress
+from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.errors import (
     AddressDenied,
     CredentialsRejected,

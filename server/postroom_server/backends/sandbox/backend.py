@@ -12,8 +12,10 @@ from postroom_server.backends.sandbox.deadlines import within
 from postroom_server.backends.sandbox.reading import MessageParser
 from postroom_server.backends.sandbox.sender import SandboxSender
 from postroom_server.domain.accounts import Account
-from postroom_server.domain.ports import Call, Clock, CredentialSource, MailAccount, MailSender
+from postroom_server.domain.ports import Call, Clock, MailAccount
+from postroom_server.domain.providers import CredentialSource
 from postroom_server.domain.sandbox_store import SandboxStore
+from postroom_server.domain.senders import MailSender
 
 DOMAIN: Final = "sandbox.invalid"
 """Domain of the address that an account without one gets (RFC 2606 section 2)."""
@@ -25,7 +27,7 @@ def address_of(account: Account) -> str:
 
 
 class SandboxBackend:
-    """Opens sandbox accounts; see `ports.ProviderBackend`."""
+    """Opens sandbox accounts; see `providers.ProviderBackend`."""
 
     def __init__(self, store: SandboxStore, parser: MessageParser, clock: Clock) -> None:
         self._store, self._parser, self._clock = store, parser, clock

@@ -13,16 +13,15 @@ from typing import Final
 from postroom_server.backends.sandbox.deadlines import within
 from postroom_server.backends.sandbox.writing import MAX_MESSAGE_BYTES
 from postroom_server.domain.mailboxes import Role
-from postroom_server.domain.ports import (
-    Call,
-    Clock,
+from postroom_server.domain.ports import Call, Clock
+from postroom_server.domain.sandbox_store import SandboxStore
+from postroom_server.domain.senders import (
     OutgoingMessage,
     RecipientReply,
     SenderTraits,
     SendReceipt,
     SendTransaction,
 )
-from postroom_server.domain.sandbox_store import SandboxStore
 from postroom_server.errors import (
     AccountGone,
     DeadlineExceeded,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from postroom_server.domain.outbox import MAX_REPLY_LENGTH
-from postroom_server.domain.ports import RecipientReply
+from postroom_server.domain.senders import RecipientReply
 from postroom_server.errors import (
     CredentialsRejected,
     MessageTooLarge,

@@ -17,10 +17,9 @@ from typing import Final
 from postroom_server.backends.smtp.replies import CLOSING, Reply, refused_recipients, refused_sender
 from postroom_server.backends.smtp.session import Session, until
 from postroom_server.domain.accounts import Account, Security
-from postroom_server.domain.ports import (
-    Call,
-    CredentialSource,
-    Egress,
+from postroom_server.domain.ports import Call
+from postroom_server.domain.providers import CredentialSource, Egress
+from postroom_server.domain.senders import (
     OutgoingMessage,
     RecipientReply,
     SenderTraits,
@@ -97,13 +96,13 @@ class SmtpSender:
 
     @property
     def traits(self) -> SenderTraits:
-        """See `ports.MailSender`; `max_bytes` is what the server said at the last login."""
+        """See `senders.MailSender`; `max_bytes` is what the server said at the last login."""
         files = self._server.host.lower().rstrip(".") in FILES_SENT_COPY
         return SenderTraits(envelope=True, files_sent_copy=files, max_bytes=self._max_bytes)
 
     @asynccontextmanager
     async def prepare(self, call: Call, message: OutgoingMessage) -> AsyncIterator[SendTransaction]:
-        """Connects, or takes the kept connection, and gives the envelope; see `ports.MailSender`."""
+        """Connects, or takes the kept connection, and gives the envelope; see `senders.MailSender`."""
         async with until(call.deadline, float("inf")):
             await self._places.acquire()
         session: Session | None = None
@@ -257,7 +256,7 @@ class _Transaction:
         self._committed = False
 
     async def commit(self, call: Call) -> SendReceipt:
-        """DATA, the message, the final dot; see `ports.SendTransaction`.
+        """DATA, the message, the final dot; see `senders.SendTransaction`.
 
         A refusal by the server is a receipt in which no recipient was accepted.
         """

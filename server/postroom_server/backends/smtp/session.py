@@ -19,7 +19,7 @@ import aiosmtplib
 
 from postroom_server.backends.smtp.replies import Reply, refused_greeting, refused_login
 from postroom_server.domain.accounts import MailServer, Security
-from postroom_server.domain.ports import CredentialSource, Egress
+from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.errors import (
     CapabilityMissing,
     DeadlineExceeded,
