@@ -265,6 +265,31 @@ async def test_a_quiet_watch_says_so_in_time_and_its_cursor_moves(writer, reader
     assert all(isinstance(frame, CheckpointFrame) for frame in frames)
 
 
+@pytest.mark.parametrize("of_all", [False, True])
+async def test_a_reader_that_was_behind_is_told_when_it_has_caught_up(writer, readers, of_all):
+    ann = await writer.register("ann")
+    await writer.write(ann, 450)
+    account = None if of_all else ann
+    async with watching(readers, account=account, start=StartFrom.EARLIEST, heartbeat=60.0) as frames:
+        await eventually(lambda: len(frames) == 453)
+        await writer.write(ann, 1)
+        await eventually(lambda: len(frames) == 454)
+    first, *changes, caught_up, new = frames
+    assert isinstance(first, CheckpointFrame)
+    assert first.lag_changes == 451
+    assert isinstance(caught_up, CheckpointFrame)
+    assert caught_up.lag_changes == 0
+    assert entries([*changes, new]) == writer.written[ann]
+
+
+async def test_a_reader_at_the_head_is_told_so_once(writer, readers):
+    ann = await writer.register("ann")
+    async with watching(readers, account=ann, start=StartFrom.NOW, heartbeat=60.0) as frames:
+        await writer.write(ann, 1)
+        await eventually(lambda: entries(frames))
+    assert [getattr(frame, "lag_changes", None) for frame in frames] == [0, None]
+
+
 def flags_entry(account: AccountId, number: int) -> bytes:
     fact = FlagsChanged(
         message=MessageId(f"m{number}"), added=frozenset({SEEN}), removed=frozenset(), flags=frozenset({SEEN})

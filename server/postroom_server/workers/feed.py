@@ -1,8 +1,9 @@
 """Reading the feed: watches and lists, of one account or of all, from a place that the caller keeps.
 
 It owns how a start becomes a place, what a gap means (expired, reset) and the order of frames: a checkpoint first, then
-changes, a checkpoint at least every heartbeat, an end last. It refuses to queue: nothing is held per watcher but its place.
-A watch is a read of the log on any node; the tailer only says when to look.
+changes, another checkpoint as soon as a reader that was behind has caught up, one at least every heartbeat, an end last.
+It refuses to queue: nothing is held per watcher but its place. A watch is a read of the log on any node; the tailer only
+says when to look.
 """
 
 from __future__ import annotations
@@ -91,9 +92,10 @@ class FeedReader:
         reading = self._reading(options)
         with self._tailer.interest(reading.shards) as interest:
             await reading.start(options)
-            yield await self._checkpoint(reading)
+            first = await self._checkpoint(reading)
+            yield first
             try:
-                async for frame in self._follow(reading, interest, options):
+                async for frame in self._follow(reading, interest, options, behind=first.lag_changes > 0):
                     yield frame
             except Ended as ended:
                 yield EndFrame(cursor=reading.cursor, reason=ended.reason)
@@ -103,8 +105,9 @@ class FeedReader:
                 yield EndFrame(cursor=reading.cursor, reason="DRAINING", retry_after=DRAIN_RETRY_SECONDS)
 
     async def _follow(
-        self, reading: Reading, interest: Interest, options: WatchOptions
+        self, reading: Reading, interest: Interest, options: WatchOptions, *, behind: bool
     ) -> AsyncGenerator[Frame, None]:
+        """What follows the first checkpoint; `behind` says whether the last one told of a lag."""
         loop = asyncio.get_running_loop()
         told = loop.time()
         dirty: set[Shard] | None = None
@@ -114,8 +117,11 @@ class FeedReader:
                 if isinstance(frame, ResetFrame) or self._passes(frame.entry, options):
                     yield frame
                     told = loop.time()
-            if loop.time() - told >= options.heartbeat * 0.9:
-                yield await self._checkpoint(reading)
+            caught_up = behind and not frames
+            if caught_up or loop.time() - told >= options.heartbeat * 0.9:
+                checkpoint = await self._checkpoint(reading)
+                behind = checkpoint.lag_changes > 0
+                yield checkpoint
                 told = loop.time()
             dirty = set()
             if not frames:
