@@ -30,6 +30,7 @@ SERVICE_ORDER = (
     "ChangeService",
     "ConsumerService",
     "AuditService",
+    "SandboxService",
     "TokenService",
     "ServerService",
     "OAuthAppService",

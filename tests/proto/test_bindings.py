@@ -64,6 +64,9 @@ ConsumerService DeleteConsumer DELETE /v1/{name=consumers/*}
 ConsumerService CommitCursor POST /v1/{name=consumers/*}:commit *
 ConsumerService SeekConsumer POST /v1/{name=consumers/*}:seek *
 AuditService AuditMailbox POST /v1/{name=accounts/*/mailboxes/*}:audit *
+SandboxService DeliverMessage POST /v1/{name=accounts/*}:deliver *
+SandboxService InjectFault POST /v1/{name=accounts/*}:injectFault *
+SandboxService ClearFaults POST /v1/{name=accounts/*}:clearFaults *
 TokenService CreateToken POST /v1/tokens *
 TokenService GetToken GET /v1/{name=tokens/*}
 TokenService ListTokens GET /v1/tokens

@@ -70,6 +70,8 @@ POLICIES: Final[Mapping[str, Policy]] = _table(
     ("ConsumerService", _S.CHANGES_READ, _SITE, "GetConsumer ListConsumers"),
     ("ConsumerService", _S.CONSUMERS_WRITE, _SITE, "CreateConsumer DeleteConsumer CommitCursor SeekConsumer"),
     ("AuditService", _S.MESSAGES_READ, _ONE, "AuditMailbox"),
+    ("SandboxService", _S.MESSAGES_WRITE, _ONE, "DeliverMessage"),
+    ("SandboxService", _S.ACCOUNTS_WRITE, _ONE, "InjectFault ClearFaults"),
     ("TokenService", _S.TOKENS_ADMIN, _FREE, "CreateToken"),
     ("TokenService", _S.TOKENS_ADMIN, _SITE, "GetToken ListTokens RevokeToken"),
     ("ServerService", _S.SERVER_READ, _FREE, "GetServerInfo"),

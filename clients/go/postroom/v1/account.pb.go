@@ -275,6 +275,64 @@ func (GraphSettings_Cloud) EnumDescriptor() ([]byte, []int) {
 	return file_postroom_v1_account_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// Profile is the kind of provider that the mailbox behaves like.
+type SandboxSettings_Profile int32
+
+const (
+	// The same as IMAP.
+	SandboxSettings_PROFILE_UNSPECIFIED SandboxSettings_Profile = 0
+	// Mailboxes that number their messages: a message that is moved has another number in its new mailbox.
+	SandboxSettings_IMAP SandboxSettings_Profile = 1
+	// Labels: a message may be in many mailboxes at once, and is told in one history for the whole account. A virtual
+	// mailbox with the role `all` shows every message that is neither in the trash nor in the junk.
+	SandboxSettings_GMAIL SandboxSettings_Profile = 2
+	// Folders: a message is in exactly one, keeps its id for life, and each folder tells its own changes.
+	SandboxSettings_GRAPH SandboxSettings_Profile = 3
+)
+
+// Enum value maps for SandboxSettings_Profile.
+var (
+	SandboxSettings_Profile_name = map[int32]string{
+		0: "PROFILE_UNSPECIFIED",
+		1: "IMAP",
+		2: "GMAIL",
+		3: "GRAPH",
+	}
+	SandboxSettings_Profile_value = map[string]int32{
+		"PROFILE_UNSPECIFIED": 0,
+		"IMAP":                1,
+		"GMAIL":               2,
+		"GRAPH":               3,
+	}
+)
+
+func (x SandboxSettings_Profile) Enum() *SandboxSettings_Profile {
+	p := new(SandboxSettings_Profile)
+	*p = x
+	return p
+}
+
+func (x SandboxSettings_Profile) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SandboxSettings_Profile) Descriptor() protoreflect.EnumDescriptor {
+	return file_postroom_v1_account_proto_enumTypes[4].Descriptor()
+}
+
+func (SandboxSettings_Profile) Type() protoreflect.EnumType {
+	return &file_postroom_v1_account_proto_enumTypes[4]
+}
+
+func (x SandboxSettings_Profile) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SandboxSettings_Profile.Descriptor instead.
+func (SandboxSettings_Profile) EnumDescriptor() ([]byte, []int) {
+	return file_postroom_v1_account_proto_rawDescGZIP(), []int{5, 0}
+}
+
 // Account is one registered mail identity with its credentials and settings.
 type Account struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -801,9 +859,12 @@ func (x *GraphSettings) GetCloud() GraphSettings_Cloud {
 	return GraphSettings_CLOUD_UNSPECIFIED
 }
 
-// SandboxSettings selects the sandbox: a mailbox inside Postroom that reaches no network.
+// SandboxSettings selects the sandbox: a mailbox inside Postroom that reaches no network. `SandboxService` plays its
+// outside world.
 type SandboxSettings struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind of provider that the mailbox behaves like. It cannot be changed later.
+	Profile       SandboxSettings_Profile `protobuf:"varint,1,opt,name=profile,proto3,enum=postroom.v1.SandboxSettings_Profile" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -836,6 +897,13 @@ func (x *SandboxSettings) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SandboxSettings.ProtoReflect.Descriptor instead.
 func (*SandboxSettings) Descriptor() ([]byte, []int) {
 	return file_postroom_v1_account_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SandboxSettings) GetProfile() SandboxSettings_Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return SandboxSettings_PROFILE_UNSPECIFIED
 }
 
 // AccountError is one failure of an account, told in the words of `ErrorReason`.
@@ -992,8 +1060,14 @@ const file_postroom_v1_account_proto_rawDesc = "" +
 	"\x06US_GOV\x10\x02\x12\n" +
 	"\n" +
 	"\x06US_DOD\x10\x03\x12\t\n" +
-	"\x05CHINA\x10\x04\"\x11\n" +
-	"\x0fSandboxSettings\"\x82\x01\n" +
+	"\x05CHINA\x10\x04\"\x9b\x01\n" +
+	"\x0fSandboxSettings\x12D\n" +
+	"\aprofile\x18\x01 \x01(\x0e2$.postroom.v1.SandboxSettings.ProfileB\x04\xe2A\x01\x05R\aprofile\"B\n" +
+	"\aProfile\x12\x17\n" +
+	"\x13PROFILE_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04IMAP\x10\x01\x12\t\n" +
+	"\x05GMAIL\x10\x02\x12\t\n" +
+	"\x05GRAPH\x10\x03\"\x82\x01\n" +
 	"\fAccountError\x12\x1c\n" +
 	"\x06reason\x18\x01 \x01(\tB\x04\xe2A\x01\x03R\x06reason\x12\x1e\n" +
 	"\amessage\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\amessage\x124\n" +
@@ -1011,49 +1085,51 @@ func file_postroom_v1_account_proto_rawDescGZIP() []byte {
 	return file_postroom_v1_account_proto_rawDescData
 }
 
-var file_postroom_v1_account_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_postroom_v1_account_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_postroom_v1_account_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_postroom_v1_account_proto_goTypes = []any{
 	(Account_State)(0),            // 0: postroom.v1.Account.State
 	(Account_SentCopy)(0),         // 1: postroom.v1.Account.SentCopy
 	(MailServer_Security)(0),      // 2: postroom.v1.MailServer.Security
 	(GraphSettings_Cloud)(0),      // 3: postroom.v1.GraphSettings.Cloud
-	(*Account)(nil),               // 4: postroom.v1.Account
-	(*MailServer)(nil),            // 5: postroom.v1.MailServer
-	(*OAuthGrant)(nil),            // 6: postroom.v1.OAuthGrant
-	(*GmailSettings)(nil),         // 7: postroom.v1.GmailSettings
-	(*GraphSettings)(nil),         // 8: postroom.v1.GraphSettings
-	(*SandboxSettings)(nil),       // 9: postroom.v1.SandboxSettings
-	(*AccountError)(nil),          // 10: postroom.v1.AccountError
-	nil,                           // 11: postroom.v1.Account.MailboxRolesEntry
-	nil,                           // 12: postroom.v1.Account.LabelsEntry
-	(*Capabilities)(nil),          // 13: postroom.v1.Capabilities
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(SandboxSettings_Profile)(0),  // 4: postroom.v1.SandboxSettings.Profile
+	(*Account)(nil),               // 5: postroom.v1.Account
+	(*MailServer)(nil),            // 6: postroom.v1.MailServer
+	(*OAuthGrant)(nil),            // 7: postroom.v1.OAuthGrant
+	(*GmailSettings)(nil),         // 8: postroom.v1.GmailSettings
+	(*GraphSettings)(nil),         // 9: postroom.v1.GraphSettings
+	(*SandboxSettings)(nil),       // 10: postroom.v1.SandboxSettings
+	(*AccountError)(nil),          // 11: postroom.v1.AccountError
+	nil,                           // 12: postroom.v1.Account.MailboxRolesEntry
+	nil,                           // 13: postroom.v1.Account.LabelsEntry
+	(*Capabilities)(nil),          // 14: postroom.v1.Capabilities
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
 }
 var file_postroom_v1_account_proto_depIdxs = []int32{
-	5,  // 0: postroom.v1.Account.imap:type_name -> postroom.v1.MailServer
-	5,  // 1: postroom.v1.Account.smtp:type_name -> postroom.v1.MailServer
-	6,  // 2: postroom.v1.Account.oauth:type_name -> postroom.v1.OAuthGrant
-	7,  // 3: postroom.v1.Account.gmail:type_name -> postroom.v1.GmailSettings
-	8,  // 4: postroom.v1.Account.graph:type_name -> postroom.v1.GraphSettings
-	9,  // 5: postroom.v1.Account.sandbox:type_name -> postroom.v1.SandboxSettings
-	11, // 6: postroom.v1.Account.mailbox_roles:type_name -> postroom.v1.Account.MailboxRolesEntry
+	6,  // 0: postroom.v1.Account.imap:type_name -> postroom.v1.MailServer
+	6,  // 1: postroom.v1.Account.smtp:type_name -> postroom.v1.MailServer
+	7,  // 2: postroom.v1.Account.oauth:type_name -> postroom.v1.OAuthGrant
+	8,  // 3: postroom.v1.Account.gmail:type_name -> postroom.v1.GmailSettings
+	9,  // 4: postroom.v1.Account.graph:type_name -> postroom.v1.GraphSettings
+	10, // 5: postroom.v1.Account.sandbox:type_name -> postroom.v1.SandboxSettings
+	12, // 6: postroom.v1.Account.mailbox_roles:type_name -> postroom.v1.Account.MailboxRolesEntry
 	1,  // 7: postroom.v1.Account.sent_copy:type_name -> postroom.v1.Account.SentCopy
-	12, // 8: postroom.v1.Account.labels:type_name -> postroom.v1.Account.LabelsEntry
+	13, // 8: postroom.v1.Account.labels:type_name -> postroom.v1.Account.LabelsEntry
 	0,  // 9: postroom.v1.Account.state:type_name -> postroom.v1.Account.State
-	10, // 10: postroom.v1.Account.last_error:type_name -> postroom.v1.AccountError
-	13, // 11: postroom.v1.Account.capabilities:type_name -> postroom.v1.Capabilities
-	14, // 12: postroom.v1.Account.create_time:type_name -> google.protobuf.Timestamp
-	14, // 13: postroom.v1.Account.update_time:type_name -> google.protobuf.Timestamp
+	11, // 10: postroom.v1.Account.last_error:type_name -> postroom.v1.AccountError
+	14, // 11: postroom.v1.Account.capabilities:type_name -> postroom.v1.Capabilities
+	15, // 12: postroom.v1.Account.create_time:type_name -> google.protobuf.Timestamp
+	15, // 13: postroom.v1.Account.update_time:type_name -> google.protobuf.Timestamp
 	2,  // 14: postroom.v1.MailServer.security:type_name -> postroom.v1.MailServer.Security
-	14, // 15: postroom.v1.OAuthGrant.expire_time:type_name -> google.protobuf.Timestamp
+	15, // 15: postroom.v1.OAuthGrant.expire_time:type_name -> google.protobuf.Timestamp
 	3,  // 16: postroom.v1.GraphSettings.cloud:type_name -> postroom.v1.GraphSettings.Cloud
-	14, // 17: postroom.v1.AccountError.time:type_name -> google.protobuf.Timestamp
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	4,  // 17: postroom.v1.SandboxSettings.profile:type_name -> postroom.v1.SandboxSettings.Profile
+	15, // 18: postroom.v1.AccountError.time:type_name -> google.protobuf.Timestamp
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_postroom_v1_account_proto_init() }
@@ -1072,7 +1148,7 @@ func file_postroom_v1_account_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_postroom_v1_account_proto_rawDesc), len(file_postroom_v1_account_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -31,6 +31,7 @@ export * from "./postroom/v1/relay_service_pb.js";
 export * from "./postroom/v1/reset_pb.js";
 export * from "./postroom/v1/route_pb.js";
 export * from "./postroom/v1/route_service_pb.js";
+export * from "./postroom/v1/sandbox_service_pb.js";
 export * from "./postroom/v1/search_pb.js";
 export * from "./postroom/v1/selection_pb.js";
 export * from "./postroom/v1/server_service_pb.js";

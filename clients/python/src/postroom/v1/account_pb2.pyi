@@ -164,8 +164,20 @@ class GraphSettings(_message.Message):
     def __init__(self, mailbox: _Optional[str] = ..., cloud: _Optional[_Union[GraphSettings.Cloud, str]] = ...) -> None: ...
 
 class SandboxSettings(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("profile",)
+    class Profile(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PROFILE_UNSPECIFIED: _ClassVar[SandboxSettings.Profile]
+        IMAP: _ClassVar[SandboxSettings.Profile]
+        GMAIL: _ClassVar[SandboxSettings.Profile]
+        GRAPH: _ClassVar[SandboxSettings.Profile]
+    PROFILE_UNSPECIFIED: SandboxSettings.Profile
+    IMAP: SandboxSettings.Profile
+    GMAIL: SandboxSettings.Profile
+    GRAPH: SandboxSettings.Profile
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    profile: SandboxSettings.Profile
+    def __init__(self, profile: _Optional[_Union[SandboxSettings.Profile, str]] = ...) -> None: ...
 
 class AccountError(_message.Message):
     __slots__ = ("reason", "message", "time")
