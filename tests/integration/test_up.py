@@ -130,10 +130,10 @@ def test_it_says_what_runs_and_where(start):
     assert [set(node) for node in up["nodes"]] == [{"pid", "address", "admin"}] * 2
     assert up["valkey"]["address"].startswith("unix:///")
     assert {one.pid for one in server.children()} == set(server.pids().values())
-    assert "curl -H" in server.log.read_text()
+    assert f"Postroom is up at {server.up['gateway']['url']}\n" in server.log.read_text()
     assert (server.data / "token").read_text() == "secret\n"
     assert len((server.data / "key").read_bytes()) == 32
-    assert [mode(server.data / name) for name in ("token", "key", "up.json", "envoy.json")] == [0o600] * 4
+    assert [mode(server.data / name) for name in ("token", "key", "curl", "up.json", "envoy.json")] == [0o600] * 5
     assert mode(server.data) == 0o700
 
 

@@ -5,6 +5,7 @@ to know what the files mean to others.
 
     DIR/lock            held by the supervisor (flock)      DIR/up.json       what runs, where (removed at the end)
     DIR/key             32 random bytes, 0600               DIR/token         an admin token, 0600
+    DIR/curl            options for curl, with the token: 0600
     DIR/node-N.json     written by node N at its start      DIR/envoy.json    the gateway's rendered configuration
     DIR/log/*.log       output of each part                 DIR/valkey/       the store's files
     DIR/run/*.sock      sockets, or a 0700 folder of the system's temporary directory when DIR lies too deep
@@ -52,6 +53,11 @@ class Places:
     def token(self) -> Path:
         """The admin token."""
         return self.data / "token"
+
+    @property
+    def curl(self) -> Path:
+        """Options for curl, with the admin token."""
+        return self.data / "curl"
 
     @property
     def up(self) -> Path:

@@ -19,6 +19,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from postroom_server.app import places as files
@@ -33,6 +34,7 @@ from postroom_server.app.valkey import (
     valkey_command,
     wait_until_answering,
 )
+from postroom_server.app.welcome import welcome
 
 START_TIMEOUT = 60.0
 """Seconds from an answering store to the first answer of the gateway."""
@@ -229,7 +231,7 @@ class Supervisor:
             raise StartFailed(f"the store cannot be used: {error}") from error
         self._is_ready = True
         self._publish()
-        _show(self.url, self._places)
+        _show(self.url, self._places, self._options.tls)
 
     async def _wait_for(self, child: Child) -> None:
         while not child.is_settled.is_set():
@@ -326,17 +328,12 @@ def _without_password(url: str) -> str:
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _show(url: str, places: Places) -> None:
-    lines = [
-        f"Postroom is up at {url}",
-        f"admin token: {places.token}",
-        f"logs:        {places.data / 'log'}",
-        "try:",
-        f'  curl -H "Authorization: Bearer $(cat {places.token})" {url}/v1/server',
-    ]
-    width = max(map(len, lines))
-    body = "\n".join(f"│ {line:<{width}} │" for line in lines)
-    print(f"╭{'─' * (width + 2)}╮\n{body}\n╰{'─' * (width + 2)}╯", flush=True)  # noqa: T201 - for people
+def _show(url: str, places: Places, tls: tuple[Path, Path] | None) -> None:
+    """Tells the person who started it what they can do now."""
+    try:
+        print(welcome(url, places, tls[0] if tls else None), flush=True)  # noqa: T201 - for people
+    except OSError as error:
+        say(f"Postroom is up at {url}; {error}")
 
 
 def _raise_file_limit() -> None:
