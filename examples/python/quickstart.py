@@ -57,13 +57,12 @@ async def send(client: postroom.Postroom, account: Account, subject: str) -> Non
     print("accepted:", answer.submission.name)
 
 
-async def arrival(watch: postroom.Watch, subject: str) -> str:
-    """The name of the message with this subject, once the feed has it."""
+async def arrival(watch: postroom.Watch, subject: str) -> tuple[str, str]:
+    """The name of the message with this subject, once the feed has it, and the place in the feed behind it."""
     async for change in watch:
-        kind = change.WhichOneof("fact")
-        print("change:", kind)
-        if kind == "message_added" and change.message_added.message.subject == subject:
-            return change.message_added.message.name
+        print("change:", postroom.kind_of(change))
+        if change.message_added.message.subject == subject:
+            return change.message_added.message.name, change.cursor
     raise RuntimeError("the feed ended")
 
 
@@ -75,8 +74,8 @@ async def main() -> int:
         try:
             async with client.watch(account.name, start="EARLIEST") as watch:
                 await send(client, account, subject)
-                name = await asyncio.wait_for(arrival(watch, subject), ARRIVES_WITHIN)
-                print("the feed goes on from here, also tomorrow:", watch.cursor[:16] + "…")
+                name, cursor = await asyncio.wait_for(arrival(watch, subject), ARRIVES_WITHIN)
+                print("the feed goes on from here, also tomorrow:", cursor[:16] + "…")
             message = (await client.messages.GetMessage(GetMessageRequest(name=name))).message
             print("text:", message.text.strip())
             await client.messages.ModifyMessages(

@@ -159,7 +159,7 @@ async def test_changes_come_with_their_cursor(served: ServedNode, client: postro
         served.feed.frames.put_nowait(entry(1))
         change = await anext(watch)
         assert change.message_added.message.subject == "Hello"
-        assert (watch.cursor, watch.state) == ("c1", State.LIVE)
+        assert (watch.cursor, change.cursor, watch.state) == ("c0", "c1", State.LIVE)
         assert watch.head_cursor == "head"
 
 
@@ -174,7 +174,7 @@ async def test_a_watch_goes_on_at_another_server_from_its_cursor_and_repeats_not
         assert await take(watch, 2) == [1, 2]
         await served.stop()
         reading = asyncio.ensure_future(take(watch, 1))
-        await eventually(lambda: watch.state is State.WAITING)
+        await eventually(lambda: watch.state is State.CONNECTING)
         other = ServedNode()
         other.listen = served.address
         other.feed.frames.put_nowait(entry(2))
@@ -183,7 +183,7 @@ async def test_a_watch_goes_on_at_another_server_from_its_cursor_and_repeats_not
             assert await reading == [3]
             assert other.feed.watches[-1].cursor == "c2"
         await watch.aclose()
-    assert states[-1] is State.ENDED
+    assert states[-1] is State.CLOSED
     await served.start()
 
 
@@ -249,7 +249,7 @@ async def test_what_waiting_does_not_cure_is_raised_at_once(
         watch = client.watch("accounts/a1", cursor="old")
         with pytest.raises(kind):
             await anext(watch)
-        assert watch.state is State.ENDED
+        assert watch.state is State.CLOSED
         with pytest.raises(StopAsyncIteration):
             await anext(watch)
 

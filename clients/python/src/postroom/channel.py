@@ -14,32 +14,24 @@ from typing import Any, Final, Self
 
 import grpc
 
+from postroom.calls_table import RULES, Rule
 from postroom.errors import Internal
 from postroom.statuses import PostroomError, from_rpc
 
 MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
-DEFAULT_SECONDS: Final = 30.0
-SECONDS: Final = {"ListChanges": 60.0, "VerifyAccount": 60.0, "SyncAccount": 60.0, "DeleteAccount": 60.0}
-"""Deadlines of methods that may take longer than DEFAULT_SECONDS."""
-UPLOAD_SECONDS: Final = 600.0
+WINDOW_BYTES: Final = 1024 * 1024
+"""What a stream may send ahead of its reader: the whole buffer of a watch whose handler is slow. Each stream has a window of
+its own, so that a stalled one holds up no other call."""
+OTHER: Final = Rule(30.0, "NEVER")
+"""How a method is called that the table does not know: none of this version's."""
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 1.0
-REPEATABLE: Final = (
-    "Get",
-    "List",
-    "Search",
-    "BatchGet",
-    "Explain",
-    "Verify",
-    "Discover",
-    "Delete",
-    "Modify",
-    "Update",
-)
-"""Methods that may be made again when no node could take them; making them twice is the same as making them once."""
+"""Short, so that a caller is back soon after its server is; the jitter keeps many callers apart."""
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -84,65 +76,83 @@ class Calls:
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
     ) -> Unary:
         """A call with one answer."""
-        return Unary(self.stream(path, request_serializer, response_deserializer), path.rpartition("/")[2])
+        opening = self._opening(path, request_serializer, response_deserializer)
+        return Unary(opening, RULES.get(path, OTHER))
 
     def unary_stream(
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
     ) -> Streaming:
         """A call with a stream of answers."""
-        return Streaming(self.stream(path, request_serializer, response_deserializer))
+        return Streaming(self._opening(path, request_serializer, response_deserializer))
 
     def stream_unary(
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
     ) -> Upload:
         """A call with a stream of requests."""
         multi: Any = self._channel.stream_stream(path, request_serializer, response_deserializer)
-        return Upload(lambda requests, seconds: multi(requests, timeout=seconds, metadata=self._metadata))
+
+        def opening(requests: Any, seconds: float | None) -> Any:
+            return multi(requests, timeout=seconds, metadata=self._metadata)
+
+        return Upload(opening, RULES.get(path, OTHER))
 
     def stream_stream(self, path: str, *_: Any, **__: Any) -> Any:
         """The contract has no such call."""
         raise TypeError(path)
 
-    def stream(self, path: str, serializer: Any, deserializer: Any) -> Callable[[Any, float | None], Any]:
-        """Opens the call as a stream of answers."""
+    def _opening(self, path: str, serializer: Any, deserializer: Any) -> Callable[[Any, float | None], Any]:
+        """What opens a call as a stream of answers, given its request and its seconds."""
         multi: Any = self._channel.unary_stream(path, serializer, deserializer)
         return lambda request, seconds: multi(request, timeout=seconds, metadata=self._metadata)
 
 
 class Unary:
-    """A method with one answer."""
+    """A method with one answer.
 
-    def __init__(self, opening: Callable[[Any, float | None], Any], name: str) -> None:
-        self._open = opening
-        self._seconds = SECONDS.get(name, DEFAULT_SECONDS)
-        self._repeatable = name.startswith(REPEATABLE)
+    Args:
+        opening: Opens the call, given its request and its seconds.
+        rule: Its default deadline, and whether it may be made again.
+    """
+
+    def __init__(self, opening: Callable[[Any, float | None], Any], rule: Rule) -> None:
+        self._open, self._rule = opening, rule
 
     async def __call__(self, request: Any, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - gRPC's word
         """The answer within `timeout` seconds. Raises PostroomError."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (self._seconds if timeout is None else timeout)
+        deadline = loop.time() + (self._rule.seconds if timeout is None else timeout)
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await _only(self._open(request, max(0.0, deadline - loop.time())))
             except PostroomError as error:
                 wait = max(error.retry_after or 0.0, random.uniform(0, pause))
-                if (
-                    not self._repeatable
-                    or error.code is not grpc.StatusCode.UNAVAILABLE
-                    or error.told.startswith("PROVIDER_")
-                    or loop.time() + wait >= deadline
-                ):
+                if not self._may_repeat(request, error) or loop.time() + wait >= deadline:
                     raise
             await asyncio.sleep(wait)
             pause = min(pause * 2, LAST_PAUSE_SECONDS)
 
+    def _may_repeat(self, request: Any, error: PostroomError) -> bool:
+        """Whether the call never reached an account's provider, and making it twice is the same as making it once."""
+        if error.code is not grpc.StatusCode.UNAVAILABLE or error.told.startswith("PROVIDER_"):
+            return False
+        if error.told == "OUTCOME_UNKNOWN":
+            return False
+        if self._rule.repeat == "WITH_REQUEST_ID":
+            return bool(request.request_id)
+        return self._rule.repeat == "ALWAYS"
+
 
 class Upload:
-    """A method with a stream of requests and one answer."""
+    """A method with a stream of requests and one answer; it is never made again by itself.
 
-    def __init__(self, opening: Callable[[Any, float | None], Any]) -> None:
-        self._open = opening
+    Args:
+        opening: Opens the call, given its requests and its seconds.
+        rule: Its default deadline.
+    """
+
+    def __init__(self, opening: Callable[[Any, float | None], Any], rule: Rule) -> None:
+        self._open, self._rule = opening, rule
 
     async def __call__(
         self,
@@ -150,8 +160,15 @@ class Upload:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - gRPC's word
     ) -> Any:
-        """The answer. Raises PostroomError."""
-        return await _only(self._open(requests, UPLOAD_SECONDS if timeout is None else timeout))
+        """The answer. Raises PostroomError, and what `requests` raise: then the call is given up."""
+        failure: list[Exception] = []
+        seconds = self._rule.seconds if timeout is None else timeout
+        try:
+            return await _only(self._open(_noting(requests, failure), seconds))
+        except PostroomError:
+            if failure:
+                raise failure[0] from None
+            raise
 
 
 class Streaming:
@@ -171,18 +188,25 @@ class AnswerStream:
     def __init__(self, call: Any) -> None:
         self._call = call
         self._reading: asyncio.Task[Any] | None = None
+        self._closed = False
 
     async def read(self, within: float | None = None) -> Any:
-        """The next answer, None at the end. Raises PostroomError, and TimeoutError when none comes `within` seconds.
+        """The next answer, None at the end or once it is closed.
 
-        A read that was given up or cancelled loses nothing: the next one goes on with it.
+        Raises PostroomError, and TimeoutError when no answer comes `within` seconds. A read that was given up or
+        cancelled loses nothing: the next one goes on with it.
         """
+        if self._closed:
+            return None
         if self._reading is None:
             self._reading = asyncio.create_task(_read(self._call))
-        done, _ = await asyncio.wait([self._reading], timeout=within)
+        reading = self._reading
+        done, _ = await asyncio.wait([reading], timeout=within)
+        if self._reading is not reading:
+            return None
         if not done:
             raise TimeoutError
-        reading, self._reading = self._reading, None
+        self._reading = None
         answer = _result(reading)
         if answer is grpc.aio.EOF:
             if await self._call.code() is not grpc.StatusCode.OK:
@@ -206,7 +230,8 @@ class AnswerStream:
         return dict(await self._call.trailing_metadata() or ())
 
     def close(self) -> None:
-        """Ends the call; a stream that is only dropped stays open at the server."""
+        """Ends the call, also while a task reads; a stream that is only dropped stays open at the server."""
+        self._closed = True
         self._call.cancel()
         if self._reading is not None:
             self._reading.add_done_callback(_retrieve)
@@ -234,7 +259,25 @@ async def _read(call: Any) -> Any:
     return await call.read()
 
 
+async def _noting(
+    requests: AsyncIterable[Any] | Iterable[Any], failure: list[Exception]
+) -> AsyncIterator[Any]:
+    """The requests; what they raise is kept, since gRPC only cancels the call."""
+    try:
+        if isinstance(requests, AsyncIterable):
+            async for request in requests:
+                yield request
+        else:
+            for request in requests:
+                yield request
+    except Exception as error:
+        failure.append(error)
+        raise
+
+
 def _result(task: asyncio.Task[Any]) -> Any:
+    if task.cancelled():
+        raise PostroomError("the call was cancelled", code=grpc.StatusCode.CANCELLED)
     try:
         return task.result()
     except grpc.aio.AioRpcError as error:

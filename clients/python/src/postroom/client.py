@@ -12,38 +12,20 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, BinaryIO, Self, TypeVar, cast
 
 import grpc
 
 from postroom.channel import AnswerStream, Calls, Streaming, open_channel
 from postroom.downloads import save
-from postroom.v1.account_service_pb2_grpc import AccountServiceStub
-from postroom.v1.audit_service_pb2_grpc import AuditServiceStub
+from postroom.services import Services
+from postroom.uploads import submission_pieces
 from postroom.v1.change_service_pb2 import WatchChangesRequest
-from postroom.v1.change_service_pb2_grpc import ChangeServiceStub
-from postroom.v1.consumer_service_pb2_grpc import ConsumerServiceStub
-from postroom.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from postroom.v1.message_service_pb2 import DownloadAttachmentRequest, GetMessageSourceRequest
-from postroom.v1.message_service_pb2_grpc import MessageServiceStub
-from postroom.v1.server_service_pb2_grpc import ServerServiceStub
-from postroom.v1.submission_service_pb2_grpc import SubmissionServiceStub
-from postroom.v1.thread_service_pb2_grpc import ThreadServiceStub
-from postroom.v1.token_service_pb2_grpc import TokenServiceStub
+from postroom.v1.submission_pb2 import Submission
 from postroom.watch import DEFAULT_HEARTBEAT, State, Watch, watch_request
-
-if TYPE_CHECKING:
-    from postroom.v1.account_service_pb2_grpc import AccountServiceAsyncStub
-    from postroom.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
-    from postroom.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
-    from postroom.v1.consumer_service_pb2_grpc import ConsumerServiceAsyncStub
-    from postroom.v1.mailbox_service_pb2_grpc import MailboxServiceAsyncStub
-    from postroom.v1.message_service_pb2_grpc import MessageServiceAsyncStub
-    from postroom.v1.server_service_pb2_grpc import ServerServiceAsyncStub
-    from postroom.v1.submission_service_pb2_grpc import SubmissionServiceAsyncStub
-    from postroom.v1.thread_service_pb2_grpc import ThreadServiceAsyncStub
-    from postroom.v1.token_service_pb2_grpc import TokenServiceAsyncStub
 
 _Request = TypeVar("_Request")
 
@@ -60,34 +42,13 @@ def connect(address: str, token: str, *, credentials: grpc.ChannelCredentials | 
     return Postroom(open_channel(address, credentials), token)
 
 
-class Postroom:
+class Postroom(Services):
     """A connection to a server. Use it as an asynchronous context, or call `aclose`."""
 
-    accounts: AccountServiceAsyncStub
-    audits: AuditServiceAsyncStub
-    changes: ChangeServiceAsyncStub
-    consumers: ConsumerServiceAsyncStub
-    mailboxes: MailboxServiceAsyncStub
-    messages: MessageServiceAsyncStub
-    server: ServerServiceAsyncStub
-    submissions: SubmissionServiceAsyncStub
-    threads: ThreadServiceAsyncStub
-    tokens: TokenServiceAsyncStub
-
     def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
+        super().__init__(Calls(channel, token))
         self._channel = channel
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        calls: Any = Calls(channel, token)
-        self.accounts = cast("AccountServiceAsyncStub", AccountServiceStub(calls))
-        self.audits = cast("AuditServiceAsyncStub", AuditServiceStub(calls))
-        self.changes = cast("ChangeServiceAsyncStub", ChangeServiceStub(calls))
-        self.consumers = cast("ConsumerServiceAsyncStub", ConsumerServiceStub(calls))
-        self.mailboxes = cast("MailboxServiceAsyncStub", MailboxServiceStub(calls))
-        self.messages = cast("MessageServiceAsyncStub", MessageServiceStub(calls))
-        self.server = cast("ServerServiceAsyncStub", ServerServiceStub(calls))
-        self.submissions = cast("SubmissionServiceAsyncStub", SubmissionServiceStub(calls))
-        self.threads = cast("ThreadServiceAsyncStub", ThreadServiceStub(calls))
-        self.tokens = cast("TokenServiceAsyncStub", TokenServiceStub(calls))
 
     def watch(
         self,
@@ -106,12 +67,16 @@ class Postroom:
         Args:
             parent: `accounts/{account}` or `accounts/-`.
             cursor: Where to go on; empty: from `start`.
-            start: `NOW` or `EARLIEST`.
+            start: `NOW`, `EARLIEST` or `SNAPSHOT`.
             kinds: Such as `MESSAGE_ADDED`; empty means all.
-            mailboxes: Resource names; empty means all.
+            mailboxes: Resource names or roles; empty means all.
             heartbeat: Seconds, 5 to 60, at most which the server stays silent.
-            patience: Seconds without any frame after which the last error is raised; by default never.
-            on_state: Told of each change between connecting, live and waiting.
+            patience: Seconds without any frame after which the last error is raised; by default never. What the handler
+                takes does not count.
+            on_state: Told each state that the watch enters; it begins in `State.CONNECTING`.
+
+        Raises:
+            ValueError: The contract knows no such start or kind.
         """
         request = watch_request(parent, cursor=cursor, start=start, kinds=kinds, mailboxes=mailboxes)
         streaming = cast("Streaming", self.changes.WatchChanges)
@@ -126,7 +91,12 @@ class Postroom:
     async def pages(
         self, method: Callable[[_Request], Awaitable[Any]], request: _Request
     ) -> AsyncIterator[Any]:
-        """Every row of a listing, page by page: `async for account in client.pages(client.accounts.ListAccounts, …)`."""
+        """Every row of a listing, page by page: `async for account in client.pages(client.accounts.ListAccounts, …)`.
+
+        Args:
+            method: A method whose answer has rows in its first field and a `next_page_token`.
+            request: Its request, which is left as it is; `page_size` says how many rows one call fetches.
+        """
         wanted: Any = type(request)()
         wanted.CopyFrom(request)
         while True:
@@ -153,6 +123,30 @@ class Postroom:
         buffer = io.BytesIO()
         await save(stream, buffer)
         return buffer.getvalue()
+
+    async def upload(
+        self,
+        parent: str,
+        source: bytes | BinaryIO | AsyncIterable[bytes],
+        *,
+        request_id: str = "",
+        send_time: datetime | None = None,
+    ) -> Submission:
+        """Hands a raw message of any size over for sending; returns once it is accepted.
+
+        Args:
+            parent: The account that sends, `accounts/{account}`.
+            source: The RFC 5322 message: bytes, a file opened in binary, or pieces as they come. It is read once and
+                never held as a whole by this client.
+            request_id: 1 to 128 printable ASCII characters, a UUID is advised. With the same id the same message may be
+                uploaded again after a failure: it is sent once.
+            send_time: When to send, with a time zone; None or past means at once.
+
+        Raises PostroomError, and what reading the source raises: then nothing was handed over.
+        """
+        pieces = submission_pieces(parent, source, request_id=request_id, send_time=send_time)
+        answer = await self.submissions.UploadSubmission(pieces)
+        return answer.submission
 
     async def aclose(self) -> None:
         """Ends watches and the connection."""
