@@ -82,6 +82,16 @@ class MarkKind(StrEnum):
 Mark = tuple[MarkKind, str]
 
 
+def mailbox_mark(key: MailboxKey) -> Mark:
+    """The mark of being in a mailbox, as a provider with labels gives it."""
+    return (MarkKind.MAILBOX, key.decode("latin-1"))
+
+
+def marked_mailbox(mark: Mark) -> MailboxKey:
+    """The mailbox of such a mark."""
+    return MailboxKey(mark[1].encode("latin-1"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """Until when, how urgently, for whom: first argument of every method. `deadline` is on the loop's monotonic scale."""
