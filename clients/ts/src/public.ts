@@ -1,0 +1,14 @@
+export { Postroom } from "./client.js";
+export type { StatusCode } from "./codes.js";
+export type { DownloadOptions } from "./downloads.js";
+export { DownloadDamaged, FeedReset, PostroomError, WatchEnded, isReason } from "./errors.js";
+export type { PostroomErrorInit, Reason, Violation } from "./errors.js";
+export { kindOf } from "./kinds.js";
+export type { ChangeKind } from "./kinds.js";
+export type { Page, PageOptions, Row } from "./pages.js";
+export type { ConnectOptions, Source, TlsOptions, UploadOptions } from "./platform.js";
+export type { Services } from "./services.js";
+export { fromStatus } from "./statuses.js";
+export { Watch } from "./watch.js";
+export type { WatchOptions, WatchState } from "./watch.js";
+export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";

@@ -1,0 +1,375 @@
+/**
+ * The feed, read for as long as one likes: it reconnects by cursor, and hands over each change once.
+ *
+ * It owns the reader's side of the promises: resume after the last change that was finished, tell a silent connection from a
+ * quiet feed (every stream has a heartbeat), cancel what is left behind, wait with jitter and not for long. It refuses to
+ * store the cursor: that is the caller's, best in the same transaction as what the change causes. It reads nothing ahead:
+ * what is on its way is bounded by the connection's flow control.
+ *
+ * @module
+ */
+import { create } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+
+import type { StatusCode } from "./codes.js";
+import { FeedReset, PostroomError, WatchEnded } from "./errors.js";
+import { Change_Kind, type Change } from "./gen/postroom/v1/change_pb.js";
+import {
+  StreamEnd_Reason,
+  WatchChangesRequest_StartFrom,
+  WatchChangesRequestSchema,
+  type StreamEnd,
+  type WatchChangesRequest,
+  type WatchChangesResponse,
+} from "./gen/postroom/v1/change_service_pb.js";
+import { Reset_Reason, type Reset } from "./gen/postroom/v1/reset_pb.js";
+import type { ChangeKind } from "./kinds.js";
+import { between, now, pause, pauseAfter } from "./pauses.js";
+import { Repetitions } from "./repetitions.js";
+import { onAbort } from "./signals.js";
+import { WatchCall } from "./watch_call.js";
+
+/** Seconds at most which the server stays silent. */
+export const defaultHeartbeat = 25;
+/** Heartbeats without any frame after which the connection counts as dead. */
+export const silence = 2.5;
+/** A stream that lived this many seconds makes the next pause start small again. */
+export const healthySeconds = 60;
+
+const fatal: ReadonlySet<StatusCode> = new Set([
+  "CANCELLED", // only a client that is closed says so
+  "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
+  "INVALID_ARGUMENT",
+  "NOT_FOUND",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "FAILED_PRECONDITION",
+  "ALREADY_EXISTS",
+]);
+const final: ReadonlySet<StreamEnd_Reason> = new Set([
+  StreamEnd_Reason.REPLACED,
+  StreamEnd_Reason.TOKEN_REVOKED,
+  StreamEnd_Reason.ACCOUNT_REMOVED,
+  StreamEnd_Reason.CONSUMER_CHANGED,
+]);
+
+/**
+ * Where a watch stands.
+ *
+ * - `connecting`: there is no stream, or the next one is waited for
+ * - `catching_up`: a stream is open, and not at the head yet
+ * - `live`: a checkpoint said that nothing is missing
+ * - `reset`: a reset was handed over, until the reader asks on
+ * - `closed`: over
+ */
+export type WatchState = "connecting" | "catching_up" | "live" | "reset" | "closed";
+
+/** Options of a watch. */
+export interface WatchOptions {
+  /** Where to go on; without it from `start`. */
+  readonly cursor?: string;
+  /** `NOW` by default. */
+  readonly start?: "NOW" | "EARLIEST" | "SNAPSHOT";
+  /** The kinds of changes; all by default. */
+  readonly kinds?: readonly ChangeKind[];
+  /** Resource names or roles of mailboxes; all by default. */
+  readonly mailboxes?: readonly string[];
+  /** Seconds, 5 to 60, at most which the server stays silent; 25 by default. */
+  readonly heartbeat?: number;
+  /** Seconds without any frame after which the last error is raised; never by default. */
+  readonly patience?: number;
+  /** Told of each change of the state. */
+  readonly onState?: (state: WatchState) => void;
+  /** Closes the watch; the loop ends in the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a watch needs of its client. */
+export interface WatchWays {
+  /** Opens a stream. */
+  open(request: WatchChangesRequest, signal: AbortSignal): AsyncIterable<WatchChangesResponse>;
+  /** Told that the connection went silent. */
+  renew(): void;
+  /** Told when a loop begins, and when the watch is closed or its loop left. */
+  reading(watch: Watch, yes: boolean): void;
+}
+
+/**
+ * Changes without end; made by `Postroom.watch`.
+ *
+ * `for await (const change of watch)` throws FeedReset (list again, then iterate over the same watch to go on), a
+ * PostroomError with the reason CURSOR_EXPIRED, WatchEnded, and whatever else trying again does not cure. A change is
+ * finished when the next one is asked for. A loop that was left has no call open, and gets the change that it had in hand
+ * again when the watch is iterated over once more.
+ */
+export class Watch implements AsyncIterable<Change> {
+  readonly #ways: WatchWays;
+  readonly #request: WatchChangesRequest;
+  readonly #options: WatchOptions;
+  readonly #silence: number;
+  readonly #repetitions = new Repetitions();
+  readonly #over = new AbortController();
+  readonly #release: (() => void) | undefined;
+  #call: WatchCall | undefined;
+  #state: WatchState = "connecting";
+  #cursor: string;
+  #headCursor = "";
+  #lagChanges = 0;
+  #inHand: Change | string | undefined;
+  #asking = false;
+  #failures = 0;
+  #quietSince = 0;
+  #wait = 0;
+
+  /** @internal */
+  constructor(ways: WatchWays, parent: string, options: WatchOptions) {
+    const heartbeat = options.heartbeat ?? defaultHeartbeat;
+    this.#ways = ways;
+    this.#options = options;
+    this.#silence = heartbeat * silence;
+    this.#cursor = options.cursor ?? "";
+    this.#request = create(WatchChangesRequestSchema, {
+      parent,
+      kinds: options.kinds?.map((kind) => Change_Kind[kind]) ?? [],
+      mailboxes: [...(options.mailboxes ?? [])],
+      heartbeatInterval: { seconds: BigInt(Math.trunc(heartbeat)), nanos: Math.round((heartbeat % 1) * 1e9) },
+    });
+    this.#release = options.signal && onAbort(options.signal, () => this.close());
+  }
+
+  /** The position after the last finished change, or a later checkpoint: to be stored and given to a later watch. */
+  get cursor(): string {
+    return this.#cursor;
+  }
+
+  /** Where the watch stands. */
+  get state(): WatchState {
+    return this.#state;
+  }
+
+  /** The position after the newest change, as of the last checkpoint. */
+  get headCursor(): string {
+    return this.#headCursor;
+  }
+
+  /** Changes between `cursor` and the head, as of the last checkpoint. */
+  get lagChanges(): number {
+    return this.#lagChanges;
+  }
+
+  /** Iterates over the changes after `cursor`; one loop at a time. */
+  [Symbol.asyncIterator](): AsyncIterator<Change, undefined> {
+    if (this.#asking) {
+      throw new TypeError("another loop reads this watch");
+    }
+    this.#leave();
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.#leave();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  /** Calls `handler` with each change, one after the other; a change is finished when its handler returned. */
+  async each(handler: (change: Change) => unknown): Promise<void> {
+    for await (const change of this) {
+      await handler(change);
+    }
+  }
+
+  /** Ends the watch and its loop; the change in hand is not finished by it. */
+  close(): void {
+    this.#release?.();
+    this.#over.abort();
+    this.#drop();
+    this.#enter("closed");
+    this.#ways.reading(this, false);
+  }
+
+  async #next(): Promise<IteratorResult<Change, undefined>> {
+    if (this.#asking) {
+      throw new TypeError("another loop reads this watch");
+    }
+    this.#asking = true;
+    try {
+      this.#finish();
+      const change = await this.#change();
+      this.#options.signal?.throwIfAborted();
+      return change ? { done: false, value: change } : { done: true, value: undefined };
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  async #change(): Promise<Change | undefined> {
+    this.#quietSince = now();
+    while (this.#state !== "closed") {
+      const frame = await this.#frame();
+      const change = frame && this.#taken(frame);
+      if (change) {
+        return change;
+      }
+    }
+    return undefined;
+  }
+
+  /** The next frame; undefined where the stream had to be left, or the watch was closed. */
+  async #frame(): Promise<WatchChangesResponse | undefined> {
+    this.#call ??= await this.#connected();
+    if (this.#over.signal.aborted) {
+      this.#drop();
+      return undefined;
+    }
+    try {
+      const frame = await this.#call.frame(this.#silence);
+      if (frame === "silent") {
+        this.#ways.renew();
+        this.#again(new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
+      } else if (frame) {
+        this.#quietSince = now();
+        return frame;
+      } else if (!this.#over.signal.aborted) {
+        this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
+      }
+    } catch (failure) {
+      if (!this.#over.signal.aborted) {
+        this.#failed(failure);
+      }
+    }
+    return undefined;
+  }
+
+  async #connected(): Promise<WatchCall> {
+    this.#enter("connecting");
+    this.#ways.reading(this, true);
+    await pause(this.#wait, this.#over.signal);
+    this.#wait = 0;
+    const request: WatchChangesRequest = { ...this.#request, start: this.#start() };
+    return new WatchCall((signal) => this.#ways.open(request, signal));
+  }
+
+  #start(): WatchChangesRequest["start"] {
+    return this.#cursor
+      ? { case: "cursor", value: this.#cursor }
+      : { case: "startFrom", value: WatchChangesRequest_StartFrom[this.#options.start ?? "NOW"] };
+  }
+
+  /** What a frame means; the change to hand over, if it is one that was not handed over before. */
+  #taken({ cursor, frame }: WatchChangesResponse): Change | undefined {
+    if (frame.case === "reset") {
+      throw this.#resetBy(frame.value, cursor);
+    }
+    if (frame.case === "end") {
+      this.#ended(frame.value, cursor);
+      return undefined;
+    }
+    if (frame.case === "checkpoint") {
+      this.#cursor = cursor;
+      this.#headCursor = frame.value.headCursor;
+      this.#lagChanges = Number(frame.value.lagChanges);
+      this.#enter(this.#lagChanges === 0 ? "live" : "catching_up");
+      return undefined;
+    }
+    if (this.#state !== "live") {
+      this.#enter("catching_up");
+    }
+    if (frame.case === "change" && !this.#repetitions.has(frame.value)) {
+      this.#inHand = frame.value.cursor ? frame.value : { ...frame.value, cursor };
+      return this.#inHand;
+    }
+    this.#cursor = cursor;
+    return undefined;
+  }
+
+  #resetBy(reset: Reset, cursor: string): FeedReset {
+    this.#drop();
+    this.#inHand = cursor;
+    this.#enter("reset");
+    this.#ways.reading(this, false);
+    return new FeedReset(reset.scope, Reset_Reason[reset.reason] ?? String(reset.reason), cursor);
+  }
+
+  #ended(end: StreamEnd, cursor: string): void {
+    const opened = this.#call?.openedAt ?? now();
+    this.#cursor = cursor || this.#cursor;
+    this.#drop();
+    if (final.has(end.reason)) {
+      this.close();
+      throw new WatchEnded(StreamEnd_Reason[end.reason], this.#cursor);
+    }
+    this.#enter("connecting");
+    const asked = end.retryAfter ? seconds(end.retryAfter) : 0;
+    this.#wait = asked > 0 ? asked * between(0.5, 1) : this.#backOff(opened);
+  }
+
+  #failed(failure: unknown): void {
+    if (!(failure instanceof PostroomError) || fatal.has(failure.code)) {
+      this.close();
+      throw failure;
+    }
+    this.#again(failure);
+  }
+
+  /** Leaves the stream; the next one is opened after a pause. Throws `error` when patience is at its end. */
+  #again(error: PostroomError): void {
+    const opened = this.#call?.openedAt ?? now();
+    this.#drop();
+    this.#enter("connecting");
+    if (now() - this.#quietSince >= (this.#options.patience ?? Number.POSITIVE_INFINITY)) {
+      this.close();
+      throw error;
+    }
+    this.#wait = Math.max(error.retryAfter ?? 0, this.#backOff(opened));
+  }
+
+  #backOff(opened: number): number {
+    this.#failures = now() - opened >= healthySeconds ? 0 : this.#failures;
+    const longest = pauseAfter(this.#failures);
+    this.#failures += 1;
+    return between(longest / 2, longest);
+  }
+
+  /** What was in hand is done: the cursor moves behind it. */
+  #finish(): void {
+    const done = this.#inHand;
+    this.#inHand = undefined;
+    if (typeof done === "string") {
+      this.#cursor = done;
+      this.#repetitions.clear();
+    } else if (done) {
+      this.#cursor = done.cursor;
+      this.#repetitions.add(done);
+    }
+  }
+
+  /** Leaves the loop: the call is dropped, and a change in hand comes again. */
+  #leave(): void {
+    if (typeof this.#inHand !== "string") {
+      this.#inHand = undefined;
+    }
+    if (this.#call) {
+      this.#drop();
+      this.#enter("connecting");
+    }
+    this.#ways.reading(this, false);
+  }
+
+  #drop(): void {
+    this.#call?.cancel();
+    this.#call = undefined;
+  }
+
+  #enter(state: WatchState): void {
+    if (state !== this.#state && this.#state !== "closed") {
+      this.#state = state;
+      this.#options.onState?.(state);
+    }
+  }
+}
+
+function seconds(duration: Duration): number {
+  return Number(duration.seconds) + duration.nanos / 1e9;
+}
