@@ -13,6 +13,7 @@ from postroom_server.backends.imap.pool import CONNECTIONS, Pool
 from postroom_server.backends.imap.session import Endpoint
 from postroom_server.backends.imap.tls import client_context, shrink_tls_buffers
 from postroom_server.domain.accounts import Account
+from postroom_server.domain.dialogue import DialogueSource, no_dialogue
 from postroom_server.domain.ports import Call
 from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.domain.senders import MailSender
@@ -32,6 +33,7 @@ class ImapBackend:
         ca_file: PEM file of further authorities.
         plaintext_allowed: Whether accounts may ask for connections without TLS.
         connections: Command connections per account.
+        dialogues: Take what the accounts' connections say.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class ImapBackend:
         ca_file: str = "",
         plaintext_allowed: bool = False,
         connections: int = CONNECTIONS,
+        dialogues: DialogueSource = no_dialogue,
     ) -> None:
         self._egress = egress
         self._make_sender = make_sender
         self._tls = client_context(ca_file)
         self._plaintext_allowed = plaintext_allowed
         self._connections = connections
+        self._dialogues = dialogues
         shrink_tls_buffers()
 
     async def open(self, call: Call, account: Account, credentials: CredentialSource) -> ImapAccount:
@@ -64,6 +68,7 @@ class ImapBackend:
             credentials=credentials,
             tls=self._tls,
             plaintext_allowed=self._plaintext_allowed,
+            dialogue=self._dialogues(account.id),
         )
         pool = Pool(endpoint, self._connections)
         try:

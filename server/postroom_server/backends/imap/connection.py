@@ -17,7 +17,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from postroom_server.backends.imap.base import AUTH, BaseClient
-from postroom_server.backends.imap.dial import connect, why
+from postroom_server.backends.imap.dial import connect, encryption, why
+from postroom_server.backends.imap.dialogue import Told
 from postroom_server.backends.imap.protocol import Answer, Collect, Exchange, Listener, Protocol, SinkFor
 from postroom_server.backends.imap.refusals import Refused
 from postroom_server.backends.imap.wire.encoder import Argument, Literals, encode
@@ -64,7 +65,8 @@ class Connection(BaseClient):
 
     protocol: Protocol
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, told: Told | None = None) -> None:
+        self.told = told or Told()
         super().__init__(host, port)
         self.literals = Literals.SYNCHRONISING
         self._loop = asyncio.get_running_loop()
@@ -72,7 +74,7 @@ class Connection(BaseClient):
 
     def make_protocol(self, loop: asyncio.AbstractEventLoop) -> None:
         """Make the receiving half."""
-        self.protocol = Protocol(loop)
+        self.protocol = Protocol(loop, self.told)
 
     def __repr__(self) -> str:
         state = "failed" if self.failed else self.protocol.state
@@ -114,11 +116,13 @@ class Connection(BaseClient):
     async def _dial(self, addresses: Sequence[str], tls: ssl.SSLContext | None) -> None:
         error = ProviderUnreachable("the host has no address", stage="dns")
         for address in addresses:
+            self.told.event(f"connects to {self.host} at {address}, port {self.port}")
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     link = await connect(address, self.port)
             except (OSError, TimeoutError) as fault:
                 error = ProviderUnreachable(f"cannot connect: {why(fault)}", stage="tcp", address=address)
+                self.told.event(str(error))
                 continue
             try:
                 await self._loop.create_connection(
@@ -128,9 +132,11 @@ class Connection(BaseClient):
                     server_hostname=self.host if tls else None,
                     ssl_handshake_timeout=CONNECT_SECONDS if tls else None,
                 )
+                self.told.event(encryption(self.protocol.transport))
                 return
             except OSError as fault:
                 link.close()
+                self.told.event(f"TLS failed: {why(fault)}")
                 raise ProviderUnreachable(
                     f"TLS failed: {why(fault)}", stage="tls", address=address
                 ) from fault
@@ -167,6 +173,7 @@ class Connection(BaseClient):
             raise self.protocol.failure
         protocol.transport = transport
         protocol.switching = False
+        self.told.event(encryption(transport))
 
     async def run(
         self,
@@ -223,6 +230,7 @@ class Connection(BaseClient):
             exchange.collect, exchange.sink_for, exchange.answer = collect, sink_for, answer
             exchange.patient = patient
             chunks = encode(exchange.tag, command, arguments, self.literals)
+            self.told.sent(command, chunks)
             if not protocol.flying:
                 protocol.last_received = self._loop.time()
             protocol.flying.append(exchange)
@@ -300,6 +308,7 @@ class Connection(BaseClient):
     def write_line(self, line: bytes) -> None:
         """Write a bare line within a command that is in flight: DONE of IDLE."""
         if not self.failed and self.protocol.transport is not None:
+            self.told.answered("", line)
             self.protocol.transport.write(line + b"\r\n")
 
     def set_patience(self, exchange: Exchange, *, patient: bool) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 
-__all__ = ["connect", "why"]
+__all__ = ["connect", "encryption", "why"]
 
 KEEPALIVE_IDLE_SECONDS = 30
 KEEPALIVE_INTERVAL_SECONDS = 10
@@ -50,6 +50,14 @@ async def connect(address: str, port: int) -> socket.socket:
         link.close()
         raise
     return link
+
+
+def encryption(transport: asyncio.BaseTransport | None) -> str:
+    """Return how a connection is encrypted, for people."""
+    tls = transport.get_extra_info("ssl_object") if transport is not None else None
+    if tls is None:
+        return "connected, not encrypted"
+    return f"encrypted: {tls.version()}, {(tls.cipher() or ('?',))[0]}"
 
 
 def why(fault: BaseException) -> str:

@@ -69,11 +69,14 @@ async def login_with_password(
         raise CredentialsRejected("a user name or password with NUL", mechanism="PLAIN")
     if "AUTH=PLAIN" in capabilities:
         response = b"\0" + user.encode() + b"\0" + password.encode()
-        return await _authenticate(connection, capabilities, "PLAIN", response, b"*", deadline=deadline)
+        return await _authenticate(
+            connection, capabilities, "PLAIN", (response, password), b"*", deadline=deadline
+        )
     if "LOGINDISABLED" in capabilities:
         raise CapabilityMissing("the server takes no password on this connection", capability="LOGIN")
     try:
-        status = await connection.run("LOGIN", String(user), String(password), deadline=deadline)
+        with connection.told.hiding(password.encode()):
+            status = await connection.run("LOGIN", String(user), String(password), deadline=deadline)
     except Refused as refused:
         raise login_refusal(refused.status, "LOGIN") from None
     except NotEncodable as fault:
@@ -96,11 +99,13 @@ async def login_with_token(
         name = user.replace("=", "=3D").replace(",", "=2C")
         text = f"n,a={name},\1host={connection.host}\1port={connection.port}\1auth=Bearer {token}\1\1"
         return await _authenticate(
-            connection, capabilities, "OAUTHBEARER", text.encode(), b"AQ==", deadline=deadline
+            connection, capabilities, "OAUTHBEARER", (text.encode(), token), b"AQ==", deadline=deadline
         )
     if "AUTH=XOAUTH2" in capabilities:
         text = f"user={user}\1auth=Bearer {token}\1\1"
-        return await _authenticate(connection, capabilities, "XOAUTH2", text.encode(), b"", deadline=deadline)
+        return await _authenticate(
+            connection, capabilities, "XOAUTH2", (text.encode(), token), b"", deadline=deadline
+        )
     raise CapabilityMissing("the server takes no OAuth token", capability="XOAUTH2")
 
 
@@ -108,16 +113,21 @@ async def _authenticate(
     connection: Connection,
     capabilities: AbstractSet[str],
     mechanism: str,
-    response: bytes,
+    given: tuple[bytes, str],
     closing: bytes,
     *,
     deadline: float,
 ) -> Status:
+    """`given`: the response, and the secret in it."""
+    response, secret = given
     initial = "SASL-IR" in capabilities
     dialogue = _Dialogue(response, closing, initial=initial)
     arguments = [Atom(mechanism), Atom(_encoded(response))] if initial else [Atom(mechanism)]
     try:
-        status = await connection.run("AUTHENTICATE", *arguments, deadline=deadline, answer=dialogue.answer)
+        with connection.told.hiding(response, secret.encode()):
+            status = await connection.run(
+                "AUTHENTICATE", *arguments, deadline=deadline, answer=dialogue.answer
+            )
     except Refused as refused:
         raise login_refusal(refused.status, mechanism, dialogue.detail) from None
     connection.mark_authenticated()

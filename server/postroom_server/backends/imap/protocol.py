@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from postroom_server.backends.imap.base import AUTH, LOGOUT, NONAUTH, BaseProtocol
+from postroom_server.backends.imap.dialogue import Told
 from postroom_server.backends.imap.refusals import farewell
 from postroom_server.backends.imap.wire.faults import Malformed, WireFault
 from postroom_server.backends.imap.wire.responses import (
@@ -105,8 +106,9 @@ class Exchange:
 class Protocol(BaseProtocol):
     """Receives; see the module. `failure` is why the connection is of no more use, None while it is."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, told: Told) -> None:
         super().__init__(loop)
+        self.told = told
         self.flying: deque[Exchange] = deque()
         self.greeting: asyncio.Future[Status] = loop.create_future()
         self.failure: PostroomError | None = None
@@ -162,6 +164,7 @@ class Protocol(BaseProtocol):
         if self.failure is not None:
             return
         self.failure = error
+        self.told.event(f"closed: {error}")
         self.state = LOGOUT
         if self._stall is not None:
             self._stall.cancel()
@@ -212,6 +215,7 @@ class Protocol(BaseProtocol):
     def _take(self, parts: Parts) -> None:
         if self.failure is not None or self._spoke_too_early():
             return
+        self.told.received(parts)
         try:
             response = read_response(parts)
         except Malformed:
@@ -266,6 +270,7 @@ class Protocol(BaseProtocol):
             if exchange.answer is not None:
                 reply = exchange.answer(response.text)
                 if reply is not None and self.transport is not None:
+                    self.told.answered(exchange.command, reply)
                     self.transport.write(reply + b"\r\n")
                 return
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postroom_server.backends.imap.connection import Connection
+from postroom_server.backends.imap.dialogue import Told
 from postroom_server.backends.imap.login import login_with_password, login_with_token
 from postroom_server.backends.imap.protocol import Collect
 from postroom_server.backends.imap.refusals import Refused
@@ -27,6 +28,7 @@ from postroom_server.backends.imap.wire.responses import (
     permanent_flags_of,
 )
 from postroom_server.domain.accounts import MailServer, Security
+from postroom_server.domain.dialogue import SILENCE, Dialogue
 from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.errors import (
     AddressDenied,
@@ -50,6 +52,7 @@ class Endpoint:
     credentials: CredentialSource
     tls: ssl.SSLContext
     plaintext_allowed: bool = False
+    dialogue: Dialogue = SILENCE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -234,8 +237,8 @@ class Session:
         return True
 
 
-async def open_session(endpoint: Endpoint, *, deadline: float) -> Session:
-    """Connect, encrypt, log in and enable what the server has.
+async def open_session(endpoint: Endpoint, *, deadline: float, use: str = "pool") -> Session:
+    """Connect, encrypt, log in and enable what the server has. `use` names the connection in the dialogue.
 
     Raises:
         ProviderUnreachable: With the stage at which it failed.
@@ -245,7 +248,7 @@ async def open_session(endpoint: Endpoint, *, deadline: float) -> Session:
     server = endpoint.server
     if server.security is Security.NONE and not endpoint.plaintext_allowed:
         raise AddressDenied("connections without TLS are not allowed on this server", host=server.host)
-    connection = Connection(server.host, server.port)
+    connection = Connection(server.host, server.port, Told(endpoint.dialogue.session(use)))
     try:
         tls = endpoint.tls if server.security is Security.TLS else None
         greeting = await connection.open(endpoint.egress, tls, deadline=deadline)

@@ -204,7 +204,7 @@ class Watch:
         return asyncio.get_running_loop().time() + STEP_SECONDS
 
     async def _run(self) -> None:
-        session = await open_session(self._endpoint, deadline=self._soon())
+        session = await open_session(self._endpoint, deadline=self._soon(), use="watch")
         self._session = session
         connection = session.connection
         own = connection.protocol.listener

@@ -14,9 +14,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from postroom_server.backends.smtp.dialogue import Told
 from postroom_server.backends.smtp.replies import CLOSING, Reply, refused_recipients, refused_sender
 from postroom_server.backends.smtp.session import Session, until
 from postroom_server.domain.accounts import Account, Security
+from postroom_server.domain.dialogue import SILENCE, Dialogue
 from postroom_server.domain.ports import Call
 from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.domain.senders import (
@@ -69,6 +71,7 @@ class SmtpSender:
         egress: Where connections may go.
         tls: For TLS and STARTTLS.
         plaintext_allowed: Whether the account may ask for connections without TLS.
+        dialogue: Takes what the connections say.
     """
 
     def __init__(
@@ -79,9 +82,11 @@ class SmtpSender:
         tls: ssl.SSLContext,
         *,
         plaintext_allowed: bool = False,
+        dialogue: Dialogue = SILENCE,
     ) -> None:
         if account.smtp is None:
             raise CapabilityMissing("the account has no SMTP server")
+        self._dialogue = dialogue
         self._plaintext_allowed = plaintext_allowed
         self._server, self._credentials, self._egress, self._tls = account.smtp, credentials, egress, tls
         self._places = asyncio.Semaphore(MAX_SESSIONS)
@@ -160,7 +165,10 @@ class SmtpSender:
             raise AddressDenied(
                 "connections without TLS are not allowed on this server", host=self._server.host
             )
-        session = await Session.open(self._server, self._credentials, self._egress, self._tls, call.deadline)
+        told = Told(self._dialogue.session("smtp"))
+        session = await Session.open(
+            self._server, self._credentials, self._egress, self._tls, call.deadline, told
+        )
         self._open.add(session)
         self._max_bytes = session.max_bytes
         return session

@@ -11,12 +11,13 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiosmtplib
 
+from postroom_server.backends.smtp.dialogue import Told
 from postroom_server.backends.smtp.replies import Reply, refused_greeting, refused_login
 from postroom_server.domain.accounts import MailServer, Security
 from postroom_server.domain.providers import CredentialSource, Egress
@@ -78,8 +79,8 @@ def why(error: BaseException) -> str:
 class Session:
     """A connection that is logged in. `usable` False: it was dropped; open another one."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP) -> None:
-        self._smtp = smtp
+    def __init__(self, smtp: aiosmtplib.SMTP, told: Told) -> None:
+        self._smtp, self._told = smtp, told
         self._dropped = False
         self.messages = 0
         """Messages that it has carried."""
@@ -110,6 +111,7 @@ class Session:
         egress: Egress,
         tls: ssl.SSLContext,
         deadline: float,
+        told: Told,
     ) -> Session:
         """Connects, encrypts and logs in.
 
@@ -119,12 +121,12 @@ class Session:
         """
         async with until(deadline, CONNECT_SECONDS):
             addresses = await egress.resolve(server.host, server.port)
-        session = cls(await _connect(server, addresses, tls, deadline))
+        session = cls(await _connect(server, addresses, tls, deadline, told), told)
         try:
             await session._greet(server, tls, deadline)
             await session._login(credentials, deadline)
-        except BaseException:
-            session.drop()
+        except BaseException as error:
+            session.drop(error)
             raise
         return session
 
@@ -136,17 +138,32 @@ class Session:
             if not self.offers("starttls"):
                 raise ProviderUnreachable("the server does not offer STARTTLS", stage="tls")
             try:
-                await self._smtp.starttls(tls_context=tls)
+                await self._heard((b"STARTTLS",), self._smtp.starttls(tls_context=tls))
             except aiosmtplib.SMTPResponseException as error:
                 raise ProviderUnreachable("the server refused STARTTLS", stage="tls") from error
+            self._told.event(encryption(self._smtp))
             await self._hello()
 
-    async def _hello(self) -> None:
+    async def _heard(
+        self, words: Sequence[bytes], answer: Awaitable[aiosmtplib.SMTPResponse]
+    ) -> aiosmtplib.SMTPResponse:
+        """The answer to a command; both are told."""
+        self._told.sent(*words)
         try:
-            await self._smtp.ehlo()
+            response = await answer
+        except aiosmtplib.SMTPResponseException as error:
+            self._told.received(error.code, error.message)
+            raise
+        self._told.received(response.code, response.message)
+        return response
+
+    async def _hello(self) -> None:
+        name = (self._smtp.local_hostname or "").encode()
+        try:
+            await self._heard((b"EHLO", name), self._smtp.ehlo())
         except aiosmtplib.SMTPHeloError:
             try:
-                await self._smtp.helo()
+                await self._heard((b"HELO", name), self._smtp.helo())
             except aiosmtplib.SMTPHeloError as error:
                 raise refused_greeting(Reply.of(error.code, error.message)) from error
 
@@ -164,25 +181,27 @@ class Session:
                 elif token:
                     if "xoauth2" not in offered:
                         raise CapabilityMissing("the server does not offer XOAUTH2")
-                    await self._smtp.auth_xoauth2(*token)
+                    with self._told.hiding(token[1].encode()):
+                        await self._heard((b"AUTH", b"XOAUTH2", b"?"), self._smtp.auth_xoauth2(*token))
             except aiosmtplib.SMTPAuthenticationError as error:
                 raise refused_login(Reply.of(error.code, error.message)) from error
 
     async def _login_with_password(self, offered: set[str], user: bytes, password: bytes) -> None:
-        if "plain" in offered:
-            await self._smtp.auth_plain(user, password)
-        elif "login" in offered:
-            await self._smtp.auth_login(user, password)
-        else:
-            raise CapabilityMissing("the server offers neither PLAIN nor LOGIN")
+        with self._told.hiding(password, b"\0" + user + b"\0" + password):
+            if "plain" in offered:
+                await self._heard((b"AUTH", b"PLAIN", b"?"), self._smtp.auth_plain(user, password))
+            elif "login" in offered:
+                await self._heard((b"AUTH", b"LOGIN", b"?"), self._smtp.auth_login(user, password))
+            else:
+                raise CapabilityMissing("the server offers neither PLAIN nor LOGIN")
 
     async def command(self, *words: bytes, deadline: float) -> Reply:
         """One command and its reply; whatever else happens drops the connection."""
         try:
             async with until(deadline):
-                response = await self._smtp.execute_command(*words)
-        except BaseException:
-            self.drop()
+                response = await self._heard(words, self._smtp.execute_command(*words))
+        except BaseException as error:
+            self.drop(error)
             raise
         return Reply.of(response.code, response.message)
 
@@ -205,11 +224,13 @@ class Session:
             async with until(deadline):
                 await self._write(_DOT.sub(b"..", content))
                 protocol = self._protocol()
+                self._told.sent_message(len(content))
                 protocol.write(b".\r\n")
                 dotted = True
                 response = await protocol.read_response()
+                self._told.received(response.code, response.message)
         except BaseException as error:
-            self.drop()
+            self.drop(error)
             if dotted and isinstance(error, PostroomError):
                 raise OutcomeUnknown from error
             raise
@@ -228,35 +249,48 @@ class Session:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
         return self._smtp.protocol
 
-    def drop(self) -> None:
-        """Ends the connection at once."""
+    def drop(self, error: BaseException | None = None) -> None:
+        """Ends the connection at once; `error` says why, for the dialogue."""
         if not self._dropped:
             self._dropped = True
+            reason = f": {error}" if isinstance(error, PostroomError) else ""
+            self._told.event(f"closed{reason}")
             self._smtp.close()
 
     def quit(self) -> None:
         """Says goodbye without waiting for the answer."""
         protocol = self._smtp.protocol
         if self.usable and protocol is not None:
+            self._told.sent(b"QUIT")
             protocol.write(b"QUIT\r\n")
         self.drop()
 
 
+def encryption(smtp: aiosmtplib.SMTP) -> str:
+    """How a connection is encrypted, for people."""
+    tls = smtp.get_transport_info("ssl_object")
+    if tls is None:
+        return "connected, not encrypted"
+    return f"encrypted: {tls.version()}, {(tls.cipher() or ('?',))[0]}"
+
+
 async def _connect(
-    server: MailServer, addresses: Sequence[str], tls: ssl.SSLContext, deadline: float
+    server: MailServer, addresses: Sequence[str], tls: ssl.SSLContext, deadline: float, told: Told
 ) -> aiosmtplib.SMTP:
     """The first address that answers with a greeting."""
     last: PostroomError = ProviderUnreachable("the host has no address", stage="dns")
     for address in addresses:
+        told.event(f"connects to {server.host} at {address}, port {server.port}")
         try:
-            return await _connect_to(address, server, tls, deadline)
+            return await _connect_to(address, server, tls, deadline, told)
         except ProviderUnreachable as error:
+            told.event(str(error))
             last = error
     raise last
 
 
 async def _connect_to(
-    address: str, server: MailServer, tls: ssl.SSLContext, deadline: float
+    address: str, server: MailServer, tls: ssl.SSLContext, deadline: float, told: Told
 ) -> aiosmtplib.SMTP:
     async with until(deadline, CONNECT_SECONDS):
         link = await _dial(address, server.port)
@@ -270,8 +304,11 @@ async def _connect_to(
                 local_hostname=_own_name(link),
                 timeout=None,
             )
-            await smtp.connect()
+            greeting = await smtp.connect()
+            told.event(encryption(smtp))
+            told.received(greeting.code, greeting.message)
         except aiosmtplib.SMTPConnectResponseError as error:
+            told.received(error.code, error.message)
             raise refused_greeting(Reply.of(error.code, error.message)) from error
         except aiosmtplib.SMTPConnectError as error:
             link.close()
