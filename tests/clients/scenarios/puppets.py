@@ -108,20 +108,20 @@ class WatchLog:
     """What one watch told.
 
     Attributes:
-        states: (state, `time.monotonic()`), in order.
+        states: (state, `time.monotonic()`), in order; every watch begins connecting, which is no change and not told.
         changes: Change events, in order.
         resets: Reset events, in order.
         error: The error that ended it.
     """
 
-    states: list[tuple[str, float]] = field(default_factory=list)
+    states: list[tuple[str, float]] = field(default_factory=lambda: [("connecting", time.monotonic())])
     changes: list[dict[str, Any]] = field(default_factory=list)
     resets: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
 
     @property
     def state(self) -> str:
-        return self.states[-1][0] if self.states else ""
+        return self.states[-1][0]
 
     def take(self, event: dict[str, Any]) -> None:
         """Notes one event."""

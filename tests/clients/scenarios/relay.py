@@ -65,11 +65,11 @@ def _unknown_change(method: str, message: bytes) -> Iterable[bytes]:
 
 
 def _unknown_frame(method: str, message: bytes) -> Iterable[bytes]:
-    """Before each change comes a frame of an unknown kind with a cursor of its own."""
-    if method == "ChangeService.WatchChanges" and wire.first(message, _FRAMES["change"]) is not None:
-        cursor = wire.first(message, _FRAMES["cursor"]) or b""
-        yield wire.encode(_FRAMES["cursor"], cursor) + wire.encode(wire.UNKNOWN, ADDED)
-    yield message
+    """Each change becomes a frame of an unknown kind, with the change's cursor."""
+    if method == "ChangeService.WatchChanges":
+        yield wire.renumbered(message, frozenset({_FRAMES["change"]}))
+    else:
+        yield message
 
 
 def _unknown_end(method: str, message: bytes) -> Iterable[bytes]:
@@ -105,7 +105,8 @@ SKEWS: Final[dict[str, Skew]] = {
 
 @dataclass(slots=True)
 class Tally:
-    """What came of one method: calls, those that the caller left, and the reasons of `end` frames that went down."""
+    """What came of one method: calls, those that the caller left, and of frames that went down: reasons of `end`, and `?`
+    for each of an unknown kind."""
 
     calls: int = 0
     cancelled: int = 0
@@ -200,6 +201,7 @@ class Relay(grpc.GenericRpcHandler):
 
     def _note_end(self, method: str, message: bytes) -> None:
         if method == "ChangeService.WatchChanges":
+            self.tally(method).ends["?"] += wire.first(message, wire.UNKNOWN) is not None
             end = wire.first(message, _FRAMES["end"])
             if end is not None:
                 number = wire.number_of(wire.first(end, 1) or b"\0")

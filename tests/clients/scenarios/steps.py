@@ -126,7 +126,8 @@ async def look(stage: Stage, given: Given) -> None:
         answer = await stage.puppet.ask("look", watch=name, within=ASK_SECONDS)
         assert answer.ok is not None, shown(answer.error)
         found = answer.ok
-        if all(found.get(key) == value for key, value in wanted.items()):
+        moved = "past" not in given or found["cursor"] != given["past"]
+        if moved and all(found.get(key) == value for key, value in wanted.items()):
             break
         assert time.monotonic() < deadline, f"the watch is {shown(found)}, not {wanted}"
         await asyncio.sleep(LOOK_PAUSE)

@@ -64,7 +64,7 @@ WORDS: Final[Mapping[str, Word]] = {
         },
         bare="watch",
     ),
-    "look": Word(keys={"watch": str, "state": str, "lag": int, "changes": int, "within": NUMBER, "keep": dict}, bare="watch"),
+    "look": Word(keys={"watch": str, "state": str, "lag": int, "changes": int, "past": str, "within": NUMBER, "keep": dict}, bare="watch"),
     "stop": Word(keys={"watch": str}, bare="watch"),
     "cancel": Word(keys={"answer": str}, bare="answer", must=("answer",)),
     "stats": Word(keys={"keep": dict, "tasks_at_most": (int, str), "within": NUMBER}),
