@@ -40,6 +40,13 @@ class ResetReason(StrEnum):
     STORE_ROLLED_BACK = "STORE_ROLLED_BACK"
 
 
+class Evidence(StrEnum):
+    """How sure a move is."""
+
+    SERVER = "SERVER"
+    FINGERPRINT = "FINGERPRINT"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """Cause of a change; `request_id` where it was a call."""
@@ -64,6 +71,26 @@ class MessageRemoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageMoved:
+    """A message left exactly one mailbox and entered exactly one other; its id stays."""
+
+    message: MessageId
+    source: MailboxId
+    destination: MailboxId
+    evidence: Evidence = Evidence.SERVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxesChanged:
+    """A message is in other mailboxes than before, and that was no move; `mailboxes` are those that hold it now."""
+
+    message: MessageId
+    added: tuple[MailboxId, ...]
+    removed: tuple[MailboxId, ...]
+    mailboxes: tuple[MailboxId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlagsChanged:
     """Flags of a message changed; `flags` is the state after."""
 
@@ -78,6 +105,15 @@ class MailboxAdded:
     """A mailbox is new."""
 
     mailbox: Mailbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxRenamed:
+    """A mailbox has another path; its id stays. Paths as the contract shows them."""
+
+    mailbox: MailboxId
+    old_path: str
+    new_path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +168,11 @@ class SubmissionChanged:
 Fact = (
     MessageAdded
     | MessageRemoved
+    | MessageMoved
+    | MailboxesChanged
     | FlagsChanged
     | MailboxAdded
+    | MailboxRenamed
     | MailboxRemoved
     | MailboxReset
     | AccountAdded

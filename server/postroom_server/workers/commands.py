@@ -348,7 +348,7 @@ def _public(worker: AccountWorker, summary: Summary) -> Message:
     record = worker.sync.record_of(scope)
     if record is None or record.epoch != epoch:
         raise MessageNotFound
-    return worker.entries.message(record, record.space, number, summary)
+    return worker.entries.message((record.number,), (record.space, number), summary)
 
 
 async def _newest(worker: AccountWorker, record: MailboxRecord, limit: int, before: int | None) -> list[int]:

@@ -5,13 +5,15 @@ It owns the public names in a change and the keys of change ids; it refuses the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from postroom_server.domain.accounts import Account, State, StateError
 from postroom_server.domain.changes import (
     AccountAdded,
     AccountRemoved,
+    AccountReset,
     AccountStateChanged,
     Cause,
     CauseKind,
@@ -19,9 +21,12 @@ from postroom_server.domain.changes import (
     Fact,
     FlagsChanged,
     MailboxAdded,
+    MailboxesChanged,
     MailboxRemoved,
+    MailboxRenamed,
     MailboxReset,
     MessageAdded,
+    MessageMoved,
     MessageRemoved,
     ResetReason,
     SubmissionChanged,
@@ -29,7 +34,7 @@ from postroom_server.domain.changes import (
 )
 from postroom_server.domain.flags import Flag
 from postroom_server.domain.identity import Identity, thread_id
-from postroom_server.domain.mailboxes import Mailbox, MailboxRecord
+from postroom_server.domain.mailboxes import Mailbox, MailboxRecord, MailboxRow
 from postroom_server.domain.messages import Message, Summary
 from postroom_server.domain.outbox import Submission
 from postroom_server.domain.ports import Clock
@@ -37,6 +42,7 @@ from postroom_server.ids import AccountId, MailboxId, MessageId
 
 Encode = Callable[[Change], bytes]
 REMOTE = Cause(kind=CauseKind.REMOTE)
+RESYNC = Cause(kind=CauseKind.RESYNC)
 
 
 class Entries:
@@ -66,33 +72,58 @@ class Entries:
         """The public id of the message at a place."""
         return self.identity.message(self._account, space, number)
 
-    def message(self, record: MailboxRecord, space: int, number: int, summary: Summary) -> Message:
-        """A message under its public names, as a summary shows it."""
+    def _mailboxes(self, numbers: Iterable[int]) -> tuple[MailboxId, ...]:
+        return tuple(self.identity.mailbox(self._account, number) for number in sorted(numbers))
+
+    def message(self, mailboxes: Iterable[int], place: tuple[int, int], summary: Summary) -> Message:
+        """A message under its public names, as a summary shows it; mailboxes by number."""
         return Message(
-            id=self.message_id(space, number),
-            mailboxes=(self.mailbox_id(record),),
+            id=self.message_id(*place),
+            mailboxes=self._mailboxes(mailboxes),
             thread_id=thread_id(summary.references, summary.in_reply_to, summary.internet_message_id),
             summary=summary,
         )
 
     def message_added(
         self,
-        record: MailboxRecord,
-        space: int,
-        number: int,
+        mailboxes: Iterable[int],
+        place: tuple[int, int],
         summary: Summary,
         flags: frozenset[str],
         cause: Cause,
     ) -> bytes:
         """`messageAdded`; the flags are those of the snapshot, so that later differences start from them."""
         shown = replace(summary, flags=frozenset(map(Flag, flags)))
-        fact = MessageAdded(message=self.message(record, space, number, shown))
-        return self._entry(fact, cause, "added", space, number)
+        fact = MessageAdded(message=self.message(mailboxes, place, shown))
+        return self._entry(fact, cause, "added", *place)
 
-    def message_removed(self, record: MailboxRecord, space: int, number: int, cause: Cause) -> bytes:
-        """`messageRemoved`."""
-        fact = MessageRemoved(message=self.message_id(space, number), mailboxes=(self.mailbox_id(record),))
-        return self._entry(fact, cause, "removed", space, number)
+    def message_removed(self, mailboxes: Iterable[int], place: tuple[int, int], cause: Cause) -> bytes:
+        """`messageRemoved`; the mailboxes are those that held it last."""
+        fact = MessageRemoved(message=self.message_id(*place), mailboxes=self._mailboxes(mailboxes))
+        return self._entry(fact, cause, "removed", *place)
+
+    def mailboxes_changed(
+        self,
+        place: tuple[int, int],
+        before: AbstractSet[int],
+        after: AbstractSet[int],
+        cause: Cause,
+        revision: int,
+    ) -> bytes:
+        """`messageMoved` if one mailbox was left and one was entered, else `mailboxesChanged`; mailboxes by number."""
+        message, left, entered = self.message_id(*place), before - after, after - before
+        fact: Fact
+        if len(left) == len(entered) == 1:
+            (source,), (destination,) = self._mailboxes(left), self._mailboxes(entered)
+            fact = MessageMoved(message=message, source=source, destination=destination)
+        else:
+            fact = MailboxesChanged(
+                message=message,
+                added=self._mailboxes(entered),
+                removed=self._mailboxes(left),
+                mailboxes=self._mailboxes(after),
+            )
+        return self._entry(fact, cause, "mailboxes", *place, revision)
 
     def flags_changed(
         self,
@@ -111,20 +142,32 @@ class Entries:
         )
         return self._entry(fact, cause, "flags", *place, revision)
 
-    def mailbox_added(self, mailbox: Mailbox, number: int) -> bytes:
+    def mailbox_added(self, mailbox: Mailbox, number: int, cause: Cause = REMOTE) -> bytes:
         """`mailboxAdded`."""
-        return self._entry(MailboxAdded(mailbox=mailbox), REMOTE, "mailbox-added", number)
+        return self._entry(MailboxAdded(mailbox=mailbox), cause, "mailbox-added", number)
 
-    def mailbox_removed(self, record: MailboxRecord) -> bytes:
-        """`mailboxRemoved`."""
-        return self._entry(
-            MailboxRemoved(mailbox=self.mailbox_id(record)), REMOTE, "mailbox-removed", record.number
+    def mailbox_renamed(self, record: MailboxRecord, row: MailboxRow, cause: Cause, sequence: int) -> bytes:
+        """`mailboxRenamed`, to the path of `row`; `sequence` is the one that it follows."""
+        fact = MailboxRenamed(
+            mailbox=self.mailbox_id(record),
+            old_path=record.row.delimiter.join(record.row.path),
+            new_path=row.delimiter.join(row.path),
         )
+        return self._entry(fact, cause, "mailbox-renamed", record.number, sequence)
 
-    def mailbox_reset(self, record: MailboxRecord, reason: ResetReason) -> bytes:
-        """`mailboxReset`."""
+    def mailbox_removed(self, record: MailboxRecord, cause: Cause = REMOTE) -> bytes:
+        """`mailboxRemoved`."""
+        fact = MailboxRemoved(mailbox=self.mailbox_id(record))
+        return self._entry(fact, cause, "mailbox-removed", record.number)
+
+    def mailbox_reset(self, record: MailboxRecord, reason: ResetReason, *key: object) -> bytes:
+        """`mailboxReset`; `key` tells resets of one space apart."""
         fact = MailboxReset(mailbox=self.mailbox_id(record), cause=reason)
-        return self._entry(fact, Cause(kind=CauseKind.RESYNC), "reset", record.number, record.space)
+        return self._entry(fact, RESYNC, "reset", record.number, record.space, *key)
+
+    def account_reset(self, reason: ResetReason, revision: int) -> bytes:
+        """`accountReset`; `revision` is that of the position which it leads to."""
+        return self._entry(AccountReset(cause=reason), RESYNC, "account-reset", revision)
 
     def account_added(self, account: Account) -> bytes:
         """`accountAdded`."""

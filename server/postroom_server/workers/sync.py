@@ -148,7 +148,9 @@ class Sync:
                     positions={record.space: position}, chunks={(record.space, index): chunks[index]}
                 )
                 for number in piece:
-                    patch.entries.append(self._entries.message_removed(record, record.space, number, REMOTE))
+                    patch.entries.append(
+                        self._entries.message_removed((record.number,), (record.space, number), REMOTE)
+                    )
                 await self.ledger.commit(patch)
         last = Patch(mailboxes={record.number: None}, entries=[self._entries.mailbox_removed(record)])
         if position is not None:
@@ -301,13 +303,15 @@ class Sync:
             summary = summaries[number]
             flags = marks.flags(marks_of(found.chunks[number >> bits], number))
             cause = self._added_cause(record, summary)
-            patch.entries.append(make.message_added(record, space, number, summary, flags, cause))
+            patch.entries.append(make.message_added((record.number,), (space, number), summary, flags, cause))
         for number, change in sorted(found.flags.items()):
             place = (space, number)
             before, after = marks.flags(change.before), marks.flags(change.after)
             patch.entries.append(make.flags_changed(place, before, after, self._cause(place), revision))
         for number in found.removed:
-            patch.entries.append(make.message_removed(record, space, number, self._cause((space, number))))
+            patch.entries.append(
+                make.message_removed((record.number,), (space, number), self._cause((space, number)))
+            )
 
     async def edited(self, record: MailboxRecord, piece: Numbered) -> None:
         """Commits what a call of ours has just done, so that it is in the feed before the provider's echo."""

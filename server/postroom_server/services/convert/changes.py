@@ -23,15 +23,18 @@ from postroom_server.domain.changes import (
     Fact,
     FlagsChanged,
     MailboxAdded,
+    MailboxesChanged,
     MailboxRemoved,
+    MailboxRenamed,
     MailboxReset,
     MessageAdded,
+    MessageMoved,
     MessageRemoved,
     ResetReason,
     SubmissionChanged,
 )
 from postroom_server.domain.messages import View
-from postroom_server.ids import ALL_ACCOUNTS, AccountId, account_name, mailbox_name, message_name
+from postroom_server.ids import ALL_ACCOUNTS, AccountId, MailboxId, account_name, mailbox_name, message_name
 from postroom_server.services.convert.accounts import account_to_proto, error_to_proto, state_to_proto
 from postroom_server.services.convert.fields import to_duration, to_time
 from postroom_server.services.convert.mailboxes import mailbox_to_proto
@@ -68,6 +71,13 @@ def _mailboxes_of(change: pb.Change) -> frozenset[str]:
             return frozenset(change.message_added.message.mailboxes)
         case "message_removed":
             return frozenset(change.message_removed.mailboxes)
+        case "message_moved":
+            return frozenset((change.message_moved.source, change.message_moved.destination))
+        case "mailboxes_changed":
+            moved = change.mailboxes_changed
+            return frozenset((*moved.mailboxes, *moved.removed))
+        case "mailbox_renamed":
+            return frozenset((change.mailbox_renamed.mailbox,))
         case "mailbox_added":
             return frozenset((change.mailbox_added.mailbox.name,))
         case "mailbox_removed":
@@ -80,35 +90,74 @@ def _mailboxes_of(change: pb.Change) -> frozenset[str]:
 
 def _fill(made: pb.Change, account: AccountId, fact: Fact) -> None:
     match fact:
-        case MessageAdded():
-            made.message_added.message.CopyFrom(message_to_proto(account, fact.message, View.BASIC))
-        case MessageRemoved():
-            made.message_removed.message = message_name(account, fact.message)
-            made.message_removed.mailboxes.extend(mailbox_name(account, one) for one in fact.mailboxes)
-        case FlagsChanged():
-            made.flags_changed.CopyFrom(
-                kinds.FlagsChanged(
-                    message=message_name(account, fact.message),
-                    added=sorted(fact.added),
-                    removed=sorted(fact.removed),
-                    flags=sorted(fact.flags),
-                )
-            )
-        case MailboxAdded():
-            made.mailbox_added.mailbox.CopyFrom(
-                mailbox_to_proto(account, fact.mailbox, counts=False, fresh=False)
-            )
-        case MailboxRemoved():
-            made.mailbox_removed.mailbox = mailbox_name(account, fact.mailbox)
-        case MailboxReset():
-            made.mailbox_reset.mailbox = mailbox_name(account, fact.mailbox)
-            made.mailbox_reset.reason = reset_reason(fact.cause)
+        case MessageAdded() | MessageRemoved() | MessageMoved() | MailboxesChanged() | FlagsChanged():
+            _fill_message(made, account, fact)
+        case MailboxAdded() | MailboxRenamed() | MailboxRemoved() | MailboxReset():
+            _fill_mailbox(made, account, fact)
         case SubmissionChanged():
             made.submission_changed.submission.CopyFrom(submission_to_proto(fact.submission))
         case AccountAdded() | AccountStateChanged() | AccountReset() | AccountRemoved():
             _fill_account(made, fact)
         case _:
             assert_never(fact)
+
+
+def _fill_message(
+    made: pb.Change,
+    account: AccountId,
+    fact: MessageAdded | MessageRemoved | MessageMoved | MailboxesChanged | FlagsChanged,
+) -> None:
+    match fact:
+        case MessageAdded():
+            made.message_added.message.CopyFrom(message_to_proto(account, fact.message, View.BASIC))
+        case MessageRemoved():
+            made.message_removed.message = message_name(account, fact.message)
+            made.message_removed.mailboxes.extend(_names(account, fact.mailboxes))
+        case MessageMoved():
+            made.message_moved.CopyFrom(
+                kinds.MessageMoved(
+                    message=message_name(account, fact.message),
+                    source=mailbox_name(account, fact.source),
+                    destination=mailbox_name(account, fact.destination),
+                    evidence=fact.evidence.value,
+                )
+            )
+        case MailboxesChanged():
+            made.mailboxes_changed.message = message_name(account, fact.message)
+            made.mailboxes_changed.added.extend(_names(account, fact.added))
+            made.mailboxes_changed.removed.extend(_names(account, fact.removed))
+            made.mailboxes_changed.mailboxes.extend(_names(account, fact.mailboxes))
+        case FlagsChanged():
+            made.flags_changed.message = message_name(account, fact.message)
+            made.flags_changed.added.extend(sorted(fact.added))
+            made.flags_changed.removed.extend(sorted(fact.removed))
+            made.flags_changed.flags.extend(sorted(fact.flags))
+        case _:
+            assert_never(fact)
+
+
+def _fill_mailbox(
+    made: pb.Change, account: AccountId, fact: MailboxAdded | MailboxRenamed | MailboxRemoved | MailboxReset
+) -> None:
+    match fact:
+        case MailboxAdded():
+            mailbox = mailbox_to_proto(account, fact.mailbox, counts=False, fresh=False)
+            made.mailbox_added.mailbox.CopyFrom(mailbox)
+        case MailboxRenamed():
+            made.mailbox_renamed.mailbox = mailbox_name(account, fact.mailbox)
+            made.mailbox_renamed.old_path = fact.old_path
+            made.mailbox_renamed.new_path = fact.new_path
+        case MailboxRemoved():
+            made.mailbox_removed.mailbox = mailbox_name(account, fact.mailbox)
+        case MailboxReset():
+            made.mailbox_reset.mailbox = mailbox_name(account, fact.mailbox)
+            made.mailbox_reset.reason = reset_reason(fact.cause)
+        case _:
+            assert_never(fact)
+
+
+def _names(account: AccountId, mailboxes: tuple[MailboxId, ...]) -> list[str]:
+    return [mailbox_name(account, one) for one in mailboxes]
 
 
 def _fill_account(
