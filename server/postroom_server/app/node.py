@@ -100,6 +100,7 @@ async def _serve(settings: Settings, parts: Parts, server: Server, stop: asyncio
         await stop.wait()
         log.info("the node drains")
         parts.tailer.stop()
+        parts.dialogues.stop()
         async with asyncio.TaskGroup() as draining:
             draining.create_task(server.drain(settings.drain_seconds))
             draining.create_task(parts.outbox.drain(settings.drain_seconds))

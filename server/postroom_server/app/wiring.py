@@ -46,6 +46,7 @@ from postroom_server.workers.account import AccountTools, AccountWorker
 from postroom_server.workers.accounts import Accounts
 from postroom_server.workers.commands import Commands
 from postroom_server.workers.credentials import StoredCredentials
+from postroom_server.workers.dialogues import Dialogues
 from postroom_server.workers.directory import Directory
 from postroom_server.workers.entries import Entries
 from postroom_server.workers.feed import FeedReader
@@ -84,6 +85,7 @@ class Parts:
     relay: Relay
     peers: Peers
     parser: ParserPool
+    dialogues: Dialogues
     metrics: Metrics
 
     def population(self) -> tuple[int, int]:
@@ -124,7 +126,8 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
         settings.peers_address,
         {"name": settings.shown_name, "version": __version__, "startTime": started.isoformat()},
     )
-    backends = _backends(settings, store, parser, clock)
+    dialogues = Dialogues()
+    backends = _backends(settings, store, (parser, clock), dialogues)
     opening = asyncio.Semaphore(OPENING_AT_ONCE)
 
     def entries(account: Account) -> Entries:
@@ -133,21 +136,26 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
     def worker(account: Account) -> AccountWorker:
         shard = shard_of(account.id, count)
         ledger = Ledger(account.id, store.snapshots, nonce, lambda: ownership.valid(shard), metrics)
+        dialogues.begin(account.id)
         tools = AccountTools(
             backend=backends[account.kind],
             credentials=StoredCredentials(account, store.accounts),
             accounts=store.accounts,
             clock=clock,
             opening=opening,
+            log=dialogues.of(account.id).session("account"),
         )
         return AccountWorker(account, ledger, entries(account), tools)
 
     supervisor = Supervisor(ownership, store.accounts, worker, count)
+    supervisor.on_left = dialogues.forget
     tailer = Tailer(store.feed)
     authenticator = Authenticator(store.tokens, clock)
     peers = Peers()
     feed = FeedReader(store.feed, tailer, Cursors(key, store.identity.store_id), clock, count, passes)
-    accounts = Accounts(store.accounts, supervisor, backends, (identity, encode_change, clock), nonce)
+    accounts = Accounts(
+        store.accounts, supervisor, backends, (identity, encode_change, clock), nonce, dialogues
+    )
     pager, prints = Pager(key), Fingerprints(key)
     commands = Commands(supervisor)
     submissions = Submissions(store.outbox, identity, encode_change, clock)
@@ -176,6 +184,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
         relay=Relay(peers),
         peers=peers,
         parser=parser,
+        dialogues=dialogues,
         metrics=metrics,
     )
     feed.population = parts.population
@@ -184,7 +193,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
 
 
 def _backends(
-    settings: Settings, store: Store, parser: ParserPool, clock: Clock
+    settings: Settings, store: Store, shared: tuple[ParserPool, Clock], dialogues: Dialogues
 ) -> dict[Kind, ProviderBackend]:
     egress = GuardedEgress(settings.allow_networks, allow_loopback=settings.dev)
     tls = _tls(settings)
@@ -192,13 +201,24 @@ def _backends(
     def sender(account: Account, credentials: CredentialSource) -> MailSender | None:
         if account.smtp is None:
             return None
-        return SmtpSender(account, credentials, egress, tls, plaintext_allowed=settings.dev)
+        return SmtpSender(
+            account,
+            credentials,
+            egress,
+            tls,
+            plaintext_allowed=settings.dev,
+            dialogue=dialogues.of(account.id),
+        )
 
     return {
         Kind.IMAP: ImapBackend(
-            egress, sender, ca_file=str(settings.ca_file or ""), plaintext_allowed=settings.dev
+            egress,
+            sender,
+            ca_file=str(settings.ca_file or ""),
+            plaintext_allowed=settings.dev,
+            dialogues=dialogues.of,
         ),
-        Kind.SANDBOX: SandboxBackend(store.sandbox, parser, clock),
+        Kind.SANDBOX: SandboxBackend(store.sandbox, *shared, dialogues=dialogues.of),
     }
 
 

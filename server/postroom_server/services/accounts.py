@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +16,7 @@ from postroom_server.domain.accounts import Account, State, Status
 from postroom_server.domain.ports import Clock
 from postroom_server.errors import EtagMismatch, PostroomError, RequestInvalid
 from postroom_server.ids import AccountId, check_account_id, new_id, parse_account
+from postroom_server.services.account_log import bodies, wanted_lines
 from postroom_server.services.calling import Context, current_call
 from postroom_server.services.convert.account_updates import updated
 from postroom_server.services.convert.accounts import account_to_proto, settings_from_proto
@@ -143,6 +145,17 @@ class AccountServicer(AccountServiceServicer):
                 if attempt == UPDATE_TRIES - 1:
                     raise
         raise EtagMismatch
+
+    async def DownloadAccountLog(
+        self, request: care.DownloadAccountLogRequest, context: Context
+    ) -> AsyncIterator[care.DownloadAccountLogResponse]:
+        """The account's dialogue; runs on its owner, and with `follow` until the caller leaves."""
+        account = named("name", parse_account, request.name)
+        most = wanted_lines(request.max_lines)
+        kept = await self._accounts.log(current_call(), account, most=most, follow=request.follow)
+        async with aclosing(kept) as blocks:
+            async for body in bodies(context, blocks, follow=request.follow):
+                yield care.DownloadAccountLogResponse(body=body)
 
     async def VerifyAccount(
         self, request: care.VerifyAccountRequest, context: Context

@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from postroom_server.domain.accounts import Account, State, StateError, Status
+from postroom_server.domain.dialogue import SILENCE, Direction, SessionLog
 from postroom_server.domain.keys import ScopeId
 from postroom_server.domain.mailboxes import Mailbox, MailboxRecord, Role, RoleSource, Watch
 from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, ProviderCursor, Wakeup
@@ -66,6 +67,8 @@ class AccountTools:
     clock: Clock
     opening: asyncio.Semaphore
     """Bounds how many accounts of a node connect at once."""
+    log: SessionLog = SILENCE
+    """Takes what becomes of the account, beside the dialogues of its connections."""
 
 
 class AccountWorker:
@@ -218,6 +221,7 @@ class AccountWorker:
         log.info(
             "the account is not connected", reason=error.reason, failures=self._failures, retry_seconds=delay
         )
+        self._tools.log.say(Direction.EVENT, f"tries again in {delay:.1f} s")
         await asyncio.sleep(delay)
 
     async def _session(self) -> None:
@@ -337,6 +341,7 @@ class AccountWorker:
                 try:
                     await self.ledger.commit(Patch(status=status, entries=[entry]))
                     log.info("account state", state=state, reason=error.reason if error else "")
+                    self._tools.log.say(Direction.EVENT, f"{state}{_why(error)}")
                     break
                 except LedgerMoved:
                     continue
@@ -357,6 +362,13 @@ class AccountWorker:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _why(error: PostroomError | None) -> str:
+    """What a dialogue says of an error; not a provider's words about a login, which may repeat the password."""
+    if error is None or isinstance(error, CredentialsRejected):
+        return f": {error.reason}" if error else ""
+    return f": {error.reason}, {error}"
 
 
 def first(error: BaseException) -> BaseException:

@@ -6,11 +6,12 @@ It owns the first and the last entry of an account's feed; it refuses the live s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from postroom_server.domain.accounts import Account, Kind, State, Status
+from postroom_server.domain.dialogue import Line
 from postroom_server.domain.identity import Identity
 from postroom_server.domain.ports import Call, Clock
 from postroom_server.domain.providers import ProviderBackend
@@ -18,6 +19,7 @@ from postroom_server.domain.storage import AccountStore, NewAccount, Nonce
 from postroom_server.errors import AccountGone, AccountNotFound, Fenced, OwnerUnknown, PostroomError
 from postroom_server.ids import AccountId
 from postroom_server.workers.credentials import GivenCredentials
+from postroom_server.workers.dialogues import Dialogues
 from postroom_server.workers.entries import Encode, Entries
 from postroom_server.workers.supervisor import Supervisor
 
@@ -53,10 +55,12 @@ class Accounts:
         backends: Mapping[Kind, ProviderBackend],
         making: tuple[Identity, Encode, Clock],
         nonce: Nonce,
+        dialogues: Dialogues | None = None,
     ) -> None:
         self._store, self._supervisor, self._backends = store, supervisor, backends
         self._identity, self._encode, self._clock = making
         self._nonce = nonce
+        self._dialogues = dialogues or Dialogues()
 
     def _entries(self, account: AccountId) -> Entries:
         return Entries(account, self._identity, self._encode, self._clock)
@@ -101,6 +105,13 @@ class Accounts:
             if len(rows) >= limit:
                 break
         return rows, after
+
+    async def log(
+        self, call: Call, account: AccountId, *, most: int, follow: bool
+    ) -> AsyncGenerator[Sequence[Line], None]:
+        """The account's kept dialogue, on the node that owns it; see `Dialogues.read`. Raises AccountNotFound, OwnerUnknown."""
+        await self._supervisor.worker(account, call.deadline)
+        return self._dialogues.read(account, most=most, follow=follow)
 
     async def update(
         self, account: Account, *, expected_revision: int, secrets: Mapping[str, str | None]

@@ -23,7 +23,7 @@ MAX_LINES: Final = 1_000
 """Lines of one account."""
 MAX_CHARACTERS: Final = 1_024
 """Of one line's text; the rest of it is counted, not kept."""
-ACCOUNT_BYTES: Final = 128 * 1024
+ACCOUNT_BYTES: Final = 256 * 1024
 """Memory of one account's lines; less where the node runs so many accounts that they would not fit."""
 NODE_BYTES: Final = 32 * 1024 * 1024
 """Memory of all lines of a node."""
@@ -64,6 +64,11 @@ class Dialogues:
         ring = self._rings.pop(account, None)
         if ring is not None:
             ring.end()
+
+    def stop(self) -> None:
+        """The node drains: nothing is kept any more, and readers are told."""
+        for account in tuple(self._rings):
+            self.forget(account)
 
     def of(self, account: AccountId) -> Dialogue:
         """The dialogue of an account that runs here, else one that keeps nothing."""

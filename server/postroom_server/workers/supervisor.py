@@ -50,6 +50,8 @@ class Supervisor:
         self._to_scan: set[Shard] = set()
         self._scan = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
+        self.on_left: Callable[[AccountId], None] = lambda _account: None
+        """Told of each account that does not run here any more."""
 
     def shard(self, account: AccountId) -> Shard:
         """The shard that an account lives in."""
@@ -72,7 +74,11 @@ class Supervisor:
 
     def _lost(self, shard: Shard) -> None:
         for account in [one for one in self._tasks if self.shard(one) == shard]:
-            self._end(account)
+            self._leave(account)
+
+    def _leave(self, account: AccountId) -> asyncio.Task[None] | None:
+        self.on_left(account)
+        return self._end(account)
 
     def _end(self, account: AccountId) -> asyncio.Task[None] | None:
         self._workers.pop(account, None)
@@ -102,7 +108,7 @@ class Supervisor:
         running = [account for account in self._tasks if self.shard(account) == shard]
         there = await self._accounts.in_shard(shard)
         for account in set(running) - set(there):
-            self._end(account)
+            self._leave(account)
         for start in range(0, len(there), BATCH):
             for record, _ in await self._accounts.get_many(there[start : start + BATCH]):
                 self._settle(record)
@@ -140,6 +146,7 @@ class Supervisor:
                     if self._workers.get(account) is worker:
                         self._workers.pop(account)
                         self._tasks.pop(account, None)
+                        self.on_left(account)
                     return
                 except StoreUnavailable:
                     await asyncio.sleep(RESTART_SECONDS)
@@ -177,8 +184,8 @@ class Supervisor:
             await asyncio.sleep(WAIT_SECONDS)
 
     async def stop_worker(self, account: AccountId) -> None:
-        """Ends the account's worker and waits for its end."""
-        task = self._end(account)
+        """Ends the account's worker, which is not to run here again, and waits for its end."""
+        task = self._leave(account)
         if task is not None:
             await asyncio.wait([task])
 

@@ -7,6 +7,7 @@ while nothing is sent (F02). Refuses names: the egress rule has resolved and che
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 
@@ -68,6 +69,6 @@ def why(fault: BaseException) -> str:
         return str(fault.reason or "the handshake failed").lower().replace("_", " ")
     if isinstance(fault, TimeoutError):
         return "no answer"
-    if isinstance(fault, OSError) and fault.strerror:
-        return fault.strerror.lower()
+    if isinstance(fault, OSError) and fault.errno:
+        return os.strerror(fault.errno).lower()
     return "the connection was closed"

@@ -135,6 +135,8 @@ class Told:
         """Something happened to the connection."""
         if self._log.open:
             self._end_row()
+            if any(secret in text.encode() for secret in self._hidden):
+                text = MASK
             self._log.say(Direction.EVENT, _UNPRINTABLE.sub(" ", text))
 
     def sent(self, command: str, chunks: Sequence[bytes]) -> None:

@@ -9,9 +9,11 @@ from typing import Final
 
 from postroom_server.backends.sandbox.account import SandboxAccount
 from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.dialogue import told
 from postroom_server.backends.sandbox.reading import MessageParser
 from postroom_server.backends.sandbox.sender import SandboxSender
 from postroom_server.domain.accounts import Account
+from postroom_server.domain.dialogue import DialogueSource, no_dialogue
 from postroom_server.domain.ports import Call, Clock, MailAccount
 from postroom_server.domain.providers import CredentialSource
 from postroom_server.domain.sandbox_store import SandboxStore
@@ -27,15 +29,23 @@ def address_of(account: Account) -> str:
 
 
 class SandboxBackend:
-    """Opens sandbox accounts; see `providers.ProviderBackend`."""
+    """Opens sandbox accounts; see `providers.ProviderBackend`. `dialogues` take what the accounts do."""
 
-    def __init__(self, store: SandboxStore, parser: MessageParser, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: SandboxStore,
+        parser: MessageParser,
+        clock: Clock,
+        *,
+        dialogues: DialogueSource = no_dialogue,
+    ) -> None:
         self._store, self._parser, self._clock = store, parser, clock
+        self._dialogues = dialogues
 
     async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
         """Makes the account's mailboxes if they are missing."""
         await within(call, self.registered(account))
-        return SandboxAccount(account.id, self._store, self._parser, self._clock)
+        return SandboxAccount(account.id, self._told(account), self._parser, self._clock)
 
     async def registered(self, account: Account) -> None:
         """Makes the mailboxes and files the address: mail may come as soon as the account is known."""
@@ -43,4 +53,7 @@ class SandboxBackend:
 
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """Sends to other sandbox accounts."""
-        return SandboxSender(self._store, self._clock)
+        return SandboxSender(self._told(account), self._clock)
+
+    def _told(self, account: Account) -> SandboxStore:
+        return told(self._store, self._dialogues(account.id).session("sandbox"))

@@ -8,6 +8,7 @@ be taken for the answer of another command. See RFC 5321, 3207 (STARTTLS), 4954 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import ssl
@@ -23,6 +24,7 @@ from postroom_server.domain.accounts import MailServer, Security
 from postroom_server.domain.providers import CredentialSource, Egress
 from postroom_server.errors import (
     CapabilityMissing,
+    CredentialsRejected,
     DeadlineExceeded,
     OutcomeUnknown,
     PostroomError,
@@ -71,8 +73,8 @@ def why(error: BaseException) -> str:
         return str(error.verify_message)
     if isinstance(error, ssl.SSLError):
         return str(error.reason or "the handshake failed").lower().replace("_", " ")
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
     return "the connection was closed"
 
 
@@ -254,6 +256,8 @@ class Session:
         if not self._dropped:
             self._dropped = True
             reason = f": {error}" if isinstance(error, PostroomError) else ""
+            if isinstance(error, CredentialsRejected):
+                reason = ": the login was refused"
             self._told.event(f"closed{reason}")
             self._smtp.close()
 
