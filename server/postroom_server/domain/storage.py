@@ -15,6 +15,7 @@ from typing import NewType, Protocol
 from pyroaring import BitMap
 
 from postroom_server.domain.accounts import Account, Status
+from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.mailboxes import MailboxRecord
 from postroom_server.domain.outbox import Submission, SubmissionState
 from postroom_server.ids import AccountId, SubmissionId
@@ -27,6 +28,8 @@ Nonce = NewType("Nonce", str)
 class Position:
     """Where the snapshot of one space stands. `revision` grows with every commit, so that no two are equal.
 
+    `mailbox` 0: the space of all the account's messages, where we number them ourselves; the positions of its scopes then
+    have spaces of their own, without messages.
     `span_bits`: a chunk covers 2**span_bits numbers.
     """
 
@@ -48,6 +51,20 @@ class Chunk:
 
     members: BitMap = field(default_factory=BitMap)
     marks: dict[int, BitMap] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class KeyChunk:
+    """Keys of some slots of one space, by slot (`domain.slot_table`)."""
+
+    keys: dict[int, ItemKey] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Slots of one space whose keys' hashes fall together, each with 32 bits of its hash (`domain.slot_table`)."""
+
+    prints: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +98,9 @@ class Commit:
     sequence: int
     positions: Mapping[int, tuple[Position | None, Position | None]] = field(default_factory=dict)
     chunks: Mapping[tuple[int, int], Chunk] = field(default_factory=dict)
+    key_chunks: Mapping[tuple[int, int], KeyChunk] = field(default_factory=dict)
+    buckets: Mapping[tuple[int, int], Bucket] = field(default_factory=dict)
+    """As `chunks`: (space, index) -> content; what is empty is removed."""
     mailboxes: Mapping[int, MailboxRecord | None] = field(default_factory=dict)
     marks: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     """(expected, new)."""
@@ -104,6 +124,16 @@ class SnapshotStore(Protocol):
 
     async def all_chunks(self, account: AccountId, space: int) -> Mapping[int, Chunk]:
         """Every chunk of a space."""
+        ...
+
+    async def key_chunks(
+        self, account: AccountId, space: int, indexes: Sequence[int]
+    ) -> Mapping[int, KeyChunk]:
+        """Those of the pieces of keys that exist."""
+        ...
+
+    async def buckets(self, account: AccountId, space: int, indexes: Sequence[int]) -> Mapping[int, Bucket]:
+        """Those of the buckets that exist."""
         ...
 
     async def commit(self, commit: Commit) -> int:

@@ -6,7 +6,7 @@ it returns. All of it works on bitmaps per chunk, never message by message, but 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,6 +19,8 @@ from postroom_server.domain.storage import Chunk
 
 MAX_MARKS: Final = 500
 """Distinct flags kept per account; further keywords of a server are not followed."""
+MAILBOX_MARKS: Final = 512
+"""The number of the mark of mailbox n is MAILBOX_MARKS + n; the flags' numbers are smaller."""
 MIN_SPAN_BITS: Final = 10
 MAX_SPAN_BITS: Final = 20
 MESSAGES_PER_CHUNK: Final = 128
@@ -47,11 +49,16 @@ class Marks:
 
     def flags(self, numbers: AbstractSet[int]) -> frozenset[str]:
         """The names of some numbers."""
-        return frozenset(self.names[number] for number in numbers)
+        return frozenset(self.names[number] for number in numbers if number < MAILBOX_MARKS)
+
+
+def mailboxes(numbers: Iterable[int]) -> frozenset[int]:
+    """The numbers of the mailboxes among some marks."""
+    return frozenset(number - MAILBOX_MARKS for number in numbers if number >= MAILBOX_MARKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlagDiff:
+class MarkDiff:
     """Marks of one message before and after, by number."""
 
     before: frozenset[int]
@@ -65,7 +72,8 @@ class SpaceDiff:
     chunks: dict[int, Chunk] = field(default_factory=dict)
     added: BitMap = field(default_factory=BitMap)
     removed: BitMap = field(default_factory=BitMap)
-    flags: dict[int, FlagDiff] = field(default_factory=dict)
+    changed: dict[int, MarkDiff] = field(default_factory=dict)
+    """Messages that were there before and are there now, with other marks."""
 
     @property
     def empty(self) -> bool:
@@ -148,7 +156,7 @@ def diff(chunks: Mapping[int, Chunk], observed: Numbered, marks: Marks, bits: in
 
     Args:
         chunks: By index: every touched one that exists, and with `whole` every one that exists. Not changed.
-        observed: What the provider shows. With `whole`, `present` is everything.
+        observed: What the provider shows. With `whole`, `present` is everything. Marks of mailboxes are named by number.
         marks: The account's table; flags that are new are added to it.
         bits: A chunk covers 2**bits numbers.
     """
@@ -186,7 +194,7 @@ class _Window:
 def _by_number(marked: Mapping[tuple[MarkKind, str], NumberedKeys], marks: Marks) -> dict[int, BitMap]:
     found: dict[int, BitMap] = {}
     for (kind, name), keys in marked.items():
-        number = marks.number(name) if kind is MarkKind.FLAG else None
+        number = marks.number(name) if kind is MarkKind.FLAG else MAILBOX_MARKS + int(name)
         if number is not None:
             found[number] = keys.numbers
     return found
@@ -205,12 +213,12 @@ def _diff_chunk(
     gone = before.members - present if observed.whole else window.cut(observed.gone.numbers) & before.members
     added = present - before.members
     members = (before.members | present) - gone
-    absolute = MarkKind.FLAG in observed.absolute
     after: dict[int, BitMap] = {}
     changed = BitMap()
     for number in before.marks.keys() | on.keys() | off.keys():
         was = before.marks.get(number, BitMap())
-        now = was - present if absolute else was - window.cut(off.get(number, BitMap()))
+        kind = MarkKind.FLAG if number < MAILBOX_MARKS else MarkKind.MAILBOX
+        now = was - present if kind in observed.absolute else was - window.cut(off.get(number, BitMap()))
         now = (now | window.cut(on.get(number, BitMap()))) & members
         if now:
             after[number] = now
@@ -221,7 +229,7 @@ def _diff_chunk(
     result.added |= added
     result.removed |= gone
     for number in changed - added - gone:
-        result.flags[number] = FlagDiff(
+        result.changed[number] = MarkDiff(
             before=marks_of(before, number), after=marks_of(result.chunks[index], number)
         )
 

@@ -304,7 +304,7 @@ class Sync:
             flags = marks.flags(marks_of(found.chunks[number >> bits], number))
             cause = self._added_cause(record, summary)
             patch.entries.append(make.message_added((record.number,), (space, number), summary, flags, cause))
-        for number, change in sorted(found.flags.items()):
+        for number, change in sorted(found.changed.items()):
             place = (space, number)
             before, after = marks.flags(change.before), marks.flags(change.after)
             patch.entries.append(make.flags_changed(place, before, after, self._cause(place), revision))

@@ -68,7 +68,7 @@ def test_a_random_history_is_followed_exactly(bits, seed):
             found = apply(chunks, piece, marks, bits)
             added |= set(found.added)
             removed |= set(found.removed)
-            flags.update(found.flags)
+            flags.update(found.changed)
         assert known_state(chunks, marks) == state
         assert added == set(state) - set(before)
         assert removed == set(before) - set(state)
@@ -95,8 +95,8 @@ def test_differences_of_marks_leave_other_marks_alone():
         gone=keys(()),
     )
     found = apply(chunks, edit, marks, 10)
-    assert set(found.flags) == {2}
-    assert marks.flags(found.flags[2].after) == {"$flagged"}
+    assert set(found.changed) == {2}
+    assert marks.flags(found.changed[2].after) == {"$flagged"}
     assert known_state(chunks, marks) == {1: {"$seen"}, 2: {"$flagged"}}
 
 
