@@ -1,25 +1,31 @@
-"""The Python client against a real server: calls, errors by reason, pages, downloads, and the watch that goes on."""
+"""The Python client against a real server: calls, errors by reason, pages, downloads, uploads. The watch: test_watch.py."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
+import io
+import pkgutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import postroom
 import pytest
 import trustme
-from postroom import errors
+from postroom import errors, v1
+from postroom.calls_table import RULES
 from postroom.v1 import account_pb2, account_service_pb2, error_reason_pb2, message_service_pb2
-from postroom.watch import State
-from postroom_server.domain.changes import ResetReason
-from postroom_server.errors import AccountPaused, CursorExpired
-from postroom_server.workers.frames import EndFrame, ResetFrame
+from postroom.v1.message_append_pb2 import AppendMessageRequest
+from postroom.v1.message_batch_pb2 import CopyMessagesRequest
+from postroom.v1.submission_service_pb2 import SubmitMessageRequest, SubmitMessageResponse
+from postroom_server.errors import OutcomeUnknown, ProviderUnreachable, RecipientsRefused, StoreUnavailable
+from postroom_server.errors import PostroomError as ServerError
 
 from tests.fixtures.eventually import eventually
+from tests.fixtures.scripted_feed import ScriptedFeed
 from tests.fixtures.serving import ADMIN, ServedNode, a_message
-from tests.unit.services.test_changes import entry
 
 GET = account_service_pb2.GetAccountRequest(name="accounts/ada")
 
@@ -109,6 +115,87 @@ async def test_a_repeatable_call_is_made_again_when_its_server_is_back(served: S
     await served.start()
 
 
+@pytest.mark.parametrize(
+    ("request_id", "error", "calls"),
+    [
+        ("", StoreUnavailable, 1),
+        ("r1", StoreUnavailable, 3),
+        ("r1", ProviderUnreachable, 1),
+        ("r1", OutcomeUnknown, 1),
+        ("r1", RecipientsRefused, 1),
+    ],
+)
+async def test_a_write_is_made_again_only_with_a_request_id_and_only_if_it_reached_no_provider(
+    feed: ScriptedFeed, request_id: str, error: type[ServerError], calls: int
+) -> None:
+    failures, seen = [error(), error()], []
+
+    async def answer(request: Any, context: Any) -> SubmitMessageResponse:
+        seen.append((request, context.time_remaining()))
+        if failures:
+            failure = failures.pop()
+            failure.retry_after = 0.01
+            raise failure
+        return SubmitMessageResponse()
+
+    feed.node.answers["SubmissionService.SubmitMessage"] = answer
+    async with postroom.connect(feed.address, ADMIN) as client:
+        request = SubmitMessageRequest(parent="accounts/ada", request_id=request_id)
+        if calls > 1:
+            await client.submissions.SubmitMessage(request)
+        else:
+            with pytest.raises(postroom.PostroomError) as refused:
+                await client.submissions.SubmitMessage(request)
+            assert refused.value.told == error().reason
+    assert [request for request, _ in seen] == [request] * calls
+    assert all(25 < left < 31 for _, left in seen)
+
+
+async def test_what_is_not_safe_to_repeat_is_made_once_and_a_given_deadline_wins(feed: ScriptedFeed) -> None:
+    left: list[float] = []
+
+    async def refuse(request: Any, context: Any) -> Any:
+        left.append(context.time_remaining())
+        raise StoreUnavailable
+
+    for method in (
+        "MessageService.CopyMessages",
+        "MessageService.AppendMessage",
+        "MessageService.GetMessage",
+    ):
+        feed.node.answers[method] = refuse
+    async with postroom.connect(feed.address, ADMIN) as client:
+        with pytest.raises(errors.StoreUnavailable):
+            await client.messages.CopyMessages(CopyMessagesRequest())
+        with pytest.raises(errors.StoreUnavailable):
+            await client.messages.AppendMessage(AppendMessageRequest(), timeout=7)
+        with pytest.raises(errors.StoreUnavailable):
+            await client.messages.GetMessage(message_service_pb2.GetMessageRequest(), timeout=0.5)
+    assert [round(one) for one in left[:2]] == [30, 7]
+    assert len(left) == 3, "RetryInfo says a second, the deadline is nearer"
+
+
+async def test_every_service_of_the_contract_is_an_attribute(feed: ScriptedFeed) -> None:
+    modules = [
+        importlib.import_module(f"postroom.v1.{one.name}") for one in pkgutil.iter_modules(v1.__path__)
+    ]
+    services = {
+        name: service
+        for module in modules
+        if hasattr(module, "DESCRIPTOR")
+        for name, service in module.DESCRIPTOR.services_by_name.items()
+    }
+    async with postroom.connect(feed.address, ADMIN) as client:
+        stubs = {
+            type(one).__name__: one for one in vars(client).values() if type(one).__name__.endswith("Stub")
+        }
+        assert set(stubs) == {f"{name}Stub" for name in services}
+        for name, service in services.items():
+            for method in service.methods:
+                assert getattr(stubs[f"{name}Stub"], method.name)
+                assert f"/{service.full_name}/{method.name}" in RULES
+
+
 async def test_every_row_of_a_listing_comes_page_by_page(client: postroom.Postroom) -> None:
     for number in range(5):
         await create(client, f"a{number}")
@@ -128,6 +215,69 @@ async def test_a_download_is_whole_or_an_error(served: ServedNode, client: postr
         await client.download(name)
 
 
+async def in_pieces(raw: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(raw), size):
+        yield raw[start : start + size]
+
+
+async def test_a_message_is_uploaded_from_bytes_a_file_and_pieces(
+    served: ServedNode, client: postroom.Postroom
+) -> None:
+    account = await create(client, "ada")
+    raw = b"From: ada@example.com\r\nTo: bob@example.com\r\nMessage-ID: <x@example.com>\r\n\r\n"
+    raw += b"0123456789abcdef\r\n" * 50_000
+    later = datetime.now(UTC) + timedelta(hours=2)
+    for source in (raw, io.BytesIO(raw), in_pieces(raw, 700_000), in_pieces(raw, 1_000)):
+        made = await client.upload(account.name, source, send_time=later)
+        assert made.send_time.ToDatetime(UTC) == later
+    assert {one.split(b"\r\n\r\n", 1)[1] for one in served.submissions.raws.values()} == {
+        raw.split(b"\r\n\r\n", 1)[1]
+    }
+    again = [await client.upload(account.name, raw, request_id="r1") for _ in range(2)]
+    assert again[0] == again[1]
+    with pytest.raises(errors.RequestIdReused):
+        await client.upload(account.name, raw + b"more", request_id="r1")
+
+
+async def test_an_upload_that_fails_says_whose_fault_it_is(
+    served: ServedNode, client: postroom.Postroom
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"From: ada@example.com\r\n"
+        raise LookupError("the source is gone")
+
+    account = await create(client, "ada")
+    with pytest.raises(LookupError, match="the source is gone"):
+        await client.upload(account.name, broken())
+    with pytest.raises(errors.AccountNotFound):
+        await client.upload("accounts/nobody", b"x" * 3_000_000)
+    with pytest.raises(postroom.PostroomError):
+        await client.upload(account.name, b"")
+    with pytest.raises(ValueError):
+        await client.upload(account.name, b"x", send_time=datetime.now())  # noqa: DTZ005 - that is what is refused
+    assert not served.submissions.raws
+
+
+async def test_an_upload_that_is_cancelled_leaves_nothing(
+    served: ServedNode, client: postroom.Postroom
+) -> None:
+    account = await create(client, "ada")
+    asked = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"From: ada@example.com\r\n"
+        asked.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(client.upload(account.name, endless()))
+    await asyncio.wait_for(asked.wait(), 5)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    await eventually(lambda: not [one for one in asyncio.all_tasks() if "_noting" in repr(one)])
+    assert not served.submissions.raws
+
+
 async def test_a_server_with_tls_is_reached_by_https_and_by_its_roots() -> None:
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
@@ -145,149 +295,3 @@ async def test_a_server_with_tls_is_reached_by_https_and_by_its_roots() -> None:
             with pytest.raises(postroom.PostroomError) as caught:
                 await client.accounts.GetAccount(GET, timeout=0.5)
             assert not isinstance(caught.value, errors.AccountNotFound)
-
-
-# --- the watch ---------------------------------------------------------------------------------------------------
-
-
-async def take(watch: postroom.Watch, count: int) -> list[int]:
-    return [(await anext(watch)).sequence for _ in range(count)]
-
-
-async def test_changes_come_with_their_cursor(served: ServedNode, client: postroom.Postroom) -> None:
-    async with client.watch("accounts/a1", start="EARLIEST") as watch:
-        served.feed.frames.put_nowait(entry(1))
-        change = await anext(watch)
-        assert change.message_added.message.subject == "Hello"
-        assert (watch.cursor, change.cursor, watch.state) == ("c0", "c1", State.LIVE)
-        assert watch.head_cursor == "head"
-
-
-async def test_a_watch_goes_on_at_another_server_from_its_cursor_and_repeats_nothing(
-    served: ServedNode,
-) -> None:
-    states: list[State] = []
-    async with postroom.connect(served.address, ADMIN) as client:
-        watch = client.watch("accounts/a1", on_state=states.append)
-        for sequence in (1, 2):
-            served.feed.frames.put_nowait(entry(sequence))
-        assert await take(watch, 2) == [1, 2]
-        await served.stop()
-        reading = asyncio.ensure_future(take(watch, 1))
-        await eventually(lambda: watch.state is State.CONNECTING)
-        other = ServedNode()
-        other.listen = served.address
-        other.feed.frames.put_nowait(entry(2))
-        other.feed.frames.put_nowait(entry(3))
-        async with other.running():
-            assert await reading == [3]
-            assert other.feed.watches[-1].cursor == "c2"
-        await watch.aclose()
-    assert states[-1] is State.CLOSED
-    await served.start()
-
-
-async def test_a_drained_server_is_left_and_the_watch_goes_on(
-    served: ServedNode, client: postroom.Postroom
-) -> None:
-    watch = client.watch("accounts/a1")
-    served.feed.frames.put_nowait(entry(1))
-    served.feed.frames.put_nowait(EndFrame(cursor="c1", reason="SERVER_DRAINING", retry_after=0.01))
-    assert await take(watch, 1) == [1]
-    reading = asyncio.ensure_future(take(watch, 1))
-    await eventually(lambda: len(served.feed.watches) == 2)
-    served.feed.frames.put_nowait(entry(2))
-    assert await reading == [2]
-    assert served.feed.watches[1].cursor == "c1"
-    await eventually(lambda: served.feed.open == 1)
-
-
-async def test_a_silent_stream_is_given_up_and_opened_again(
-    served: ServedNode, client: postroom.Postroom
-) -> None:
-    watch = client.watch("accounts/a1", heartbeat=5)
-    watch._heartbeat = 0.05
-    served.feed.frames.put_nowait(entry(1))
-    assert await take(watch, 1) == [1]
-    reading = asyncio.ensure_future(take(watch, 1))
-    await eventually(lambda: len(served.feed.watches) >= 2)
-    await eventually(lambda: served.feed.open <= 1)
-    watch._heartbeat = 5
-    served.feed.frames.put_nowait(entry(2))
-    assert await asyncio.wait_for(reading, 5) == [2]
-
-
-async def test_a_reset_is_raised_and_the_same_watch_goes_on(
-    served: ServedNode, client: postroom.Postroom
-) -> None:
-    watch = client.watch("accounts/a1")
-    served.feed.frames.put_nowait(ResetFrame(cursor="c9", account=None, reason=ResetReason.STORE_ROLLED_BACK))
-    served.feed.frames.put_nowait(entry(10))
-    with pytest.raises(postroom.FeedReset) as caught:
-        await anext(watch)
-    assert (caught.value.scope, caught.value.why, caught.value.cursor) == (
-        "accounts/-",
-        "STORE_ROLLED_BACK",
-        "c9",
-    )
-    assert await take(watch, 1) == [10]
-
-
-async def test_what_waiting_does_not_cure_is_raised_at_once(
-    served: ServedNode, client: postroom.Postroom
-) -> None:
-    for failure, kind in (
-        (CursorExpired(earliestCursor="e"), errors.CursorExpired),
-        (AccountPaused(), errors.AccountPaused),
-    ):
-
-        async def refuse(options: Any, failure: Any = failure) -> Any:
-            raise failure
-            yield
-
-        served.feed.watch = refuse  # type: ignore[assignment]
-        watch = client.watch("accounts/a1", cursor="old")
-        with pytest.raises(kind):
-            await anext(watch)
-        assert watch.state is State.CLOSED
-        with pytest.raises(StopAsyncIteration):
-            await anext(watch)
-
-
-async def test_an_end_for_good_is_raised(served: ServedNode, client: postroom.Postroom) -> None:
-    watch = client.watch("accounts/a1")
-    served.feed.frames.put_nowait(EndFrame(cursor="c4", reason="ACCOUNT_REMOVED"))
-    with pytest.raises(postroom.WatchEnded) as caught:
-        await anext(watch)
-    assert (caught.value.why, caught.value.cursor) == ("ACCOUNT_REMOVED", "c4")
-
-
-async def test_patience_has_an_end_where_one_is_asked_for() -> None:
-    async with ServedNode().running() as gone:
-        address = gone.address
-    async with postroom.connect(address, ADMIN) as client:
-        watch = client.watch("accounts/a1", patience=0.3)
-        with pytest.raises(postroom.PostroomError):
-            await asyncio.wait_for(anext(watch), 10)
-
-
-async def test_a_read_that_is_given_up_loses_nothing(served: ServedNode, client: postroom.Postroom) -> None:
-    watch = client.watch("accounts/a1")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(anext(watch), 0.2)
-    served.feed.frames.put_nowait(entry(1))
-    assert await take(watch, 1) == [1]
-    assert len(served.feed.watches) == 1
-
-
-async def test_a_watch_that_is_closed_leaves_nothing_at_the_server(
-    served: ServedNode, client: postroom.Postroom
-) -> None:
-    watches = [client.watch("accounts/a1") for _ in range(5)]
-    reading = [asyncio.ensure_future(anext(watch)) for watch in watches]
-    await eventually(lambda: served.feed.open == 5)
-    for one in reading:
-        one.cancel()
-    for watch in watches:
-        await watch.aclose()
-    await eventually(lambda: served.feed.open == 0)

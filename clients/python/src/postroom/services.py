@@ -18,6 +18,7 @@ from postroom.v1.message_service_pb2_grpc import MessageServiceStub
 from postroom.v1.oauth_app_service_pb2_grpc import OAuthAppServiceStub
 from postroom.v1.relay_service_pb2_grpc import RelayServiceStub
 from postroom.v1.route_service_pb2_grpc import RouteServiceStub
+from postroom.v1.sandbox_service_pb2_grpc import SandboxServiceStub
 from postroom.v1.server_service_pb2_grpc import ServerServiceStub
 from postroom.v1.submission_service_pb2_grpc import SubmissionServiceStub
 from postroom.v1.suppression_service_pb2_grpc import SuppressionServiceStub
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from postroom.v1.oauth_app_service_pb2_grpc import OAuthAppServiceAsyncStub
     from postroom.v1.relay_service_pb2_grpc import RelayServiceAsyncStub
     from postroom.v1.route_service_pb2_grpc import RouteServiceAsyncStub
+    from postroom.v1.sandbox_service_pb2_grpc import SandboxServiceAsyncStub
     from postroom.v1.server_service_pb2_grpc import ServerServiceAsyncStub
     from postroom.v1.submission_service_pb2_grpc import SubmissionServiceAsyncStub
     from postroom.v1.suppression_service_pb2_grpc import SuppressionServiceAsyncStub
@@ -60,6 +62,7 @@ class Services:
     oauth_apps: OAuthAppServiceAsyncStub
     relays: RelayServiceAsyncStub
     routes: RouteServiceAsyncStub
+    sandbox: SandboxServiceAsyncStub
     server: ServerServiceAsyncStub
     submissions: SubmissionServiceAsyncStub
     suppressions: SuppressionServiceAsyncStub
@@ -79,6 +82,7 @@ class Services:
         self.oauth_apps = cast("OAuthAppServiceAsyncStub", OAuthAppServiceStub(way))
         self.relays = cast("RelayServiceAsyncStub", RelayServiceStub(way))
         self.routes = cast("RouteServiceAsyncStub", RouteServiceStub(way))
+        self.sandbox = cast("SandboxServiceAsyncStub", SandboxServiceStub(way))
         self.server = cast("ServerServiceAsyncStub", ServerServiceStub(way))
         self.submissions = cast("SubmissionServiceAsyncStub", SubmissionServiceStub(way))
         self.suppressions = cast("SuppressionServiceAsyncStub", SuppressionServiceStub(way))

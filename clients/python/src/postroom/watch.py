@@ -99,6 +99,7 @@ class Watch:
         self._again = False
         self._opened_at = self._alive_at = self._not_before = 0.0
         self._heard_at: float | None = None
+        self._error: PostroomError | None = None
         self._failures = 0
         self._seen: OrderedDict[str, int] = OrderedDict()
         self._state = State.CONNECTING
@@ -210,7 +211,7 @@ class Watch:
             self._lost(error)
         else:
             if frame is not None:
-                self._heard_at = self._alive_at = loop.time()
+                self._heard_at, self._alive_at, self._error = loop.time(), loop.time(), None
                 if self._state is State.CONNECTING:
                     self._enter(State.CATCHING_UP)
                 return frame
@@ -223,12 +224,16 @@ class Watch:
         """Opens the next stream when its time has come; None if the watch was closed before."""
         self._enter(State.CONNECTING)
         loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
+        assert self._heard_at is not None
+        moment = min(self._not_before, self._heard_at + self._patience)
+        if loop.time() < moment:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._not_before):
+                async with asyncio.timeout_at(moment):
                     await self._closed.wait()
-        if self._state is State.CLOSED:
+        if self._closed.is_set():
             return None
+        if self._error is not None:
+            self._raise_when_out_of_patience(self._error)
         request = WatchChangesRequest()
         request.CopyFrom(self._request)
         if self._cursor:
@@ -272,14 +277,18 @@ class Watch:
         self._back_off(retry_after * random.uniform(0.5, 1.0))
 
     def _lost(self, error: PostroomError) -> None:
-        """Leaves the stream; raises `error` when patience is at its end."""
+        """Leaves the stream. Raises the error that came before the silence, else `error`, when patience is at its end."""
         self._drop()
+        self._raise_when_out_of_patience(self._error or error)
+        self._error = error
+        self._enter(State.CONNECTING)
+        self._back_off(error.retry_after or 0.0)
+
+    def _raise_when_out_of_patience(self, error: PostroomError) -> None:
         assert self._heard_at is not None
         if asyncio.get_running_loop().time() - self._heard_at >= self._patience:
             self._close()
             raise error
-        self._enter(State.CONNECTING)
-        self._back_off(error.retry_after or 0.0)
 
     def _back_off(self, at_least: float) -> None:
         """Says when the next stream may be opened."""
