@@ -22,7 +22,7 @@ INFO: Final = {
     "description": (
         "JSON over HTTP of the contract `postroom.v1`. Field names are in lowerCamelCase, enums are given by name, 64-bit"
         " numbers are strings, times are RFC 3339, durations are seconds with an `s`. Fields that hold their default are"
-        " written out; messages that are absent are not. Every answer that is not 2xx is an `Error`."
+        " written out; messages that are absent are not; write-only fields are empty in answers. Every answer that is not 2xx is an `Error`."
         " A request with an unknown field, at any depth, or an unknown query parameter is refused with 400."
     ),
     "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
