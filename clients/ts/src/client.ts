@@ -21,6 +21,7 @@ import type {
   OAuthAppService,
   RelayService,
   RouteService,
+  SandboxService,
   ServerService,
   SubmissionService,
   SuppressionService,
@@ -57,6 +58,8 @@ export class Postroom implements Services {
   readonly relays: Client<typeof RelayService>;
   /** Rules for what comes in. */
   readonly routes: Client<typeof RouteService>;
+  /** The server's own provider, for development and tests. */
+  readonly sandbox: Client<typeof SandboxService>;
   /** The server itself. */
   readonly server: Client<typeof ServerService>;
   /** Messages on their way out. */
@@ -90,6 +93,7 @@ export class Postroom implements Services {
     this.oauthApps = made.oauthApps;
     this.relays = made.relays;
     this.routes = made.routes;
+    this.sandbox = made.sandbox;
     this.server = made.server;
     this.submissions = made.submissions;
     this.suppressions = made.suppressions;

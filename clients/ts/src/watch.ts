@@ -116,7 +116,8 @@ export class Watch implements AsyncIterable<Change> {
   #cursor: string;
   #headCursor = "";
   #lagChanges = 0;
-  #inHand: Change | string | undefined;
+  #inHand: Change | undefined;
+  #ahead = "";
   #asking = false;
   #failures = 0;
   #quietSince = 0;
@@ -219,17 +220,20 @@ export class Watch implements AsyncIterable<Change> {
   /** The next frame; undefined where the stream had to be left, or the watch was closed. */
   async #frame(): Promise<WatchChangesResponse | undefined> {
     this.#call ??= await this.#connected();
-    if (this.#over.signal.aborted) {
-      this.#drop();
+    if (!this.#call) {
       return undefined;
     }
     try {
-      const frame = await this.#call.frame(this.#silence);
+      const patience = this.#quietSince + (this.#options.patience ?? Number.POSITIVE_INFINITY) - now();
+      const frame = await this.#call.frame(Math.max(0, Math.min(this.#silence, patience)));
       if (frame === "silent") {
         this.#ways.renew();
         this.#again(new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
       } else if (frame) {
         this.#quietSince = now();
+        if (this.#state === "connecting") {
+          this.#enter("catching_up");
+        }
         return frame;
       } else if (!this.#over.signal.aborted) {
         this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
@@ -242,11 +246,15 @@ export class Watch implements AsyncIterable<Change> {
     return undefined;
   }
 
-  async #connected(): Promise<WatchCall> {
+  /** The next stream, when its time has come; undefined if the watch was closed before. */
+  async #connected(): Promise<WatchCall | undefined> {
     this.#enter("connecting");
     this.#ways.reading(this, true);
     await pause(this.#wait, this.#over.signal);
     this.#wait = 0;
+    if (this.#over.signal.aborted) {
+      return undefined;
+    }
     const request: WatchChangesRequest = { ...this.#request, start: this.#start() };
     return new WatchCall((signal) => this.#ways.open(request, signal));
   }
@@ -273,12 +281,10 @@ export class Watch implements AsyncIterable<Change> {
       this.#enter(this.#lagChanges === 0 ? "live" : "catching_up");
       return undefined;
     }
-    if (this.#state !== "live") {
-      this.#enter("catching_up");
-    }
     if (frame.case === "change" && !this.#repetitions.has(frame.value)) {
-      this.#inHand = frame.value.cursor ? frame.value : { ...frame.value, cursor };
-      return this.#inHand;
+      this.#inHand = frame.value;
+      this.#ahead = cursor;
+      return frame.value;
     }
     this.#cursor = cursor;
     return undefined;
@@ -286,7 +292,7 @@ export class Watch implements AsyncIterable<Change> {
 
   #resetBy(reset: Reset, cursor: string): FeedReset {
     this.#drop();
-    this.#inHand = cursor;
+    this.#ahead = cursor;
     this.#enter("reset");
     this.#ways.reading(this, false);
     return new FeedReset(reset.scope, Reset_Reason[reset.reason] ?? String(reset.reason), cursor);
@@ -334,21 +340,21 @@ export class Watch implements AsyncIterable<Change> {
 
   /** What was in hand is done: the cursor moves behind it. */
   #finish(): void {
-    const done = this.#inHand;
-    this.#inHand = undefined;
-    if (typeof done === "string") {
-      this.#cursor = done;
-      this.#repetitions.clear();
-    } else if (done) {
-      this.#cursor = done.cursor;
-      this.#repetitions.add(done);
+    if (this.#inHand) {
+      this.#repetitions.add(this.#inHand);
+    } else if (this.#ahead) {
+      this.#repetitions.clear(); // it was a reset: what follows may be counted anew
     }
+    this.#cursor = this.#ahead || this.#cursor;
+    this.#inHand = undefined;
+    this.#ahead = "";
   }
 
   /** Leaves the loop: the call is dropped, and a change in hand comes again. */
   #leave(): void {
-    if (typeof this.#inHand !== "string") {
+    if (this.#inHand) {
       this.#inHand = undefined;
+      this.#ahead = "";
     }
     if (this.#call) {
       this.#drop();

@@ -3,18 +3,20 @@ import { now } from "./pauses.js";
 
 /** One stream of a watch: it is read frame by frame, and cancelled when it is left. */
 export class WatchCall {
-  /** When it was opened, on the clock of `now`. */
+  /** When it was made, on the clock of `now`. */
   readonly openedAt = now();
   readonly #leave = new AbortController();
-  readonly #frames: AsyncIterator<WatchChangesResponse>;
+  readonly #open: (signal: AbortSignal) => AsyncIterable<WatchChangesResponse>;
+  #frames: AsyncIterator<WatchChangesResponse> | undefined;
 
   constructor(open: (signal: AbortSignal) => AsyncIterable<WatchChangesResponse>) {
-    this.#frames = open(this.#leave.signal)[Symbol.asyncIterator]();
+    this.#open = open;
   }
 
   /** The next frame, undefined at the end or after `cancel`, `"silent"` when none comes within so many seconds. */
   frame(within: number): Promise<WatchChangesResponse | "silent" | undefined> {
     const { signal } = this.#leave;
+    const frames = (this.#frames ??= this.#open(signal)[Symbol.asyncIterator]());
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => settle(() => resolve("silent")), within * 1000);
       const cancelled = (): void => settle(() => resolve(undefined));
@@ -24,7 +26,7 @@ export class WatchCall {
         how();
       };
       signal.addEventListener("abort", cancelled);
-      this.#frames.next().then(
+      frames.next().then(
         ({ done, value }) => settle(() => resolve(done ? undefined : value)),
         (failure: unknown) => settle(() => (signal.aborted ? resolve(undefined) : reject(failure))),
       );
