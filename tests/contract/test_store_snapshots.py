@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from postroom_server.domain.accounts import State, StateError, Status
-from postroom_server.domain.keys import MailboxKey, ScopeId
+from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId
 from postroom_server.domain.mailboxes import MailboxRecord, MailboxRow, Role, RoleSource
-from postroom_server.domain.storage import Chunk, Commit, Nonce, Position
+from postroom_server.domain.storage import Bucket, Chunk, Commit, KeyChunk, Nonce, Position
 from postroom_server.errors import AccountGone, Conflict, Fenced
 from postroom_server.ids import AccountId
 from postroom_server.store import Store
@@ -191,6 +191,80 @@ async def test_a_position_that_ends_takes_the_chunks_of_its_space_along(store: S
     )
     assert await store.snapshots.all_chunks(ANN, 1) == {}
     assert set(await store.snapshots.all_chunks(ANN, 11)) == {0}
+
+
+KEYS = KeyChunk(keys={1: ItemKey(b"\0first"), 2: ItemKey(b"second"), 255: ItemKey(b"longest of all")})
+PRINTS = Bucket(prints={2: 2**32 - 1, 1: 0, 70_000: 7})
+
+
+async def tabled(store: Store) -> Commit:
+    """A first step that writes a slot table as well."""
+    return replace(
+        await begun(store),
+        key_chunks={(1, 0): KEYS, (1, 0x1F): KeyChunk(keys={0x1F00: ItemKey(b"x")}), (11, 0): KEYS},
+        buckets={(1, 0): PRINTS, (1, 0xAB): PRINTS},
+    )
+
+
+async def test_a_slot_table_is_read_back_both_ways(store: Store) -> None:
+    """Beside the chunks of its space, and without showing among them."""
+    await store.snapshots.commit(await tabled(store))
+    assert await store.snapshots.key_chunks(ANN, 1, [0, 1, 0x1F]) == {
+        0: KEYS,
+        0x1F: KeyChunk(keys={0x1F00: ItemKey(b"x")}),
+    }
+    assert await store.snapshots.buckets(ANN, 1, [0xAB, 7]) == {0xAB: PRINTS}
+    assert await store.snapshots.key_chunks(ANN, 1, []) == {}
+    assert await store.snapshots.buckets(ANN, 2, [0]) == {}
+    assert set(await store.snapshots.all_chunks(ANN, 1)) == {0, 0x2A}
+
+
+async def test_many_keys_of_one_length_are_read_back(store: Store) -> None:
+    keys = KeyChunk(keys={slot: ItemKey(slot.to_bytes(8, "big")) for slot in range(256, 512)})
+    await store.snapshots.commit(replace(await begun(store), key_chunks={(1, 1): keys}))
+    assert await store.snapshots.key_chunks(ANN, 1, [1]) == {1: keys}
+
+
+async def test_a_refused_step_writes_nothing_of_the_table(store: Store) -> None:
+    step = await tabled(store)
+    with pytest.raises(Fenced):
+        await store.snapshots.commit(replace(step, nonce=Nonce("zombie")))
+    with pytest.raises(Conflict):
+        await store.snapshots.commit(replace(step, positions={1: (FIRST, FIRST)}))
+    assert await store.snapshots.key_chunks(ANN, 1, [0, 0x1F]) == {}
+    assert await store.snapshots.buckets(ANN, 1, [0, 0xAB]) == {}
+
+
+async def test_pieces_of_a_table_that_are_empty_are_removed_and_a_space_takes_its_table_along(
+    store: Store,
+) -> None:
+    step = await tabled(store)
+    await store.snapshots.commit(step)
+    later = Commit(
+        account=ANN,
+        nonce=OWNER,
+        incarnation=step.incarnation,
+        sequence=3,
+        positions={1: (FIRST, replace(FIRST, revision=2))},
+        key_chunks={(1, 0x1F): KeyChunk()},
+        buckets={(1, 0xAB): Bucket()},
+    )
+    await store.snapshots.commit(later)
+    assert set(await store.snapshots.key_chunks(ANN, 1, [0, 0x1F])) == {0}
+    assert set(await store.snapshots.buckets(ANN, 1, [0, 0xAB])) == {0}
+    ended = replace(later, positions={1: (replace(FIRST, revision=2), None)}, key_chunks={}, buckets={})
+    await store.snapshots.commit(ended)
+    assert await store.snapshots.key_chunks(ANN, 1, [0]) == {}
+    assert await store.snapshots.buckets(ANN, 1, [0]) == {}
+    assert set(await store.snapshots.key_chunks(ANN, 11, [0])) == {0}
+
+
+async def test_a_deleted_account_leaves_no_table(valkey: Valkey, store: Store) -> None:
+    step = await tabled(store)
+    await store.snapshots.commit(step)
+    await store.accounts.delete(ANN, OWNER, step.incarnation, b"removed")
+    assert await store.snapshots.key_chunks(ANN, 1, [0, 0x1F]) == {}
+    assert not [key for key in await valkey.keys("*a:ann:*") if key.endswith("snap")]
 
 
 async def test_the_status_is_moved_by_comparison_and_read_by_anyone(store: Store) -> None:

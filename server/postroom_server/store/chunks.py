@@ -26,31 +26,31 @@ def encode_chunk(chunk: Chunk) -> bytes:
     """The stored form; empty bytes for a chunk without members."""
     if not chunk.members:
         return b""
-    record = records.Chunk(members=_pack(chunk.members))
+    record = records.Chunk(members=pack(chunk.members))
     for number, carriers in sorted(chunk.marks.items()):
         marked = carriers & chunk.members
         if not marked:
             continue
         if 2 * len(marked) > len(chunk.members):
-            record.marks.add(code=number << 1 | 1, numbers=_pack(chunk.members - marked))
+            record.marks.add(code=number << 1 | 1, numbers=pack(chunk.members - marked))
         else:
-            record.marks.add(code=number << 1, numbers=_pack(marked))
-    raw = record.SerializeToString(deterministic=True)
-    return _PLAIN + raw if len(raw) < COMPRESS_FROM else _ZLIB + zlib.compress(raw, _LEVEL)
+            record.marks.add(code=number << 1, numbers=pack(marked))
+    return wrap(record.SerializeToString(deterministic=True), COMPRESS_FROM)
 
 
 def decode_chunk(stored: bytes) -> Chunk:
     """The chunk of a stored form."""
-    record = records.Chunk.FromString(_unpack(stored))
+    record = records.Chunk.FromString(unwrap(stored))
     members = BitMap.deserialize(record.members)
     marks = {}
     for marked in record.marks:
-        numbers = BitMap.deserialize(marked.numbers) if marked.numbers else BitMap()
+        numbers = unpack(marked.numbers)
         marks[marked.code >> 1] = members - numbers if marked.code & 1 else numbers
     return Chunk(members=members, marks=marks)
 
 
-def _pack(numbers: BitMap) -> bytes:
+def pack(numbers: BitMap) -> bytes:
+    """The stored form of a bitmap."""
     if not numbers:
         return b""
     packed = BitMap(numbers)
@@ -58,7 +58,18 @@ def _pack(numbers: BitMap) -> bytes:
     return bytes(packed.serialize())
 
 
-def _unpack(stored: bytes) -> bytes:
+def unpack(stored: bytes) -> BitMap:
+    """The bitmap of a stored form."""
+    return BitMap.deserialize(stored) if stored else BitMap()
+
+
+def wrap(raw: bytes, compress_from: int) -> bytes:
+    """The record, compressed from this many bytes up; the first byte says so."""
+    return _PLAIN + raw if len(raw) < compress_from else _ZLIB + zlib.compress(raw, _LEVEL)
+
+
+def unwrap(stored: bytes) -> bytes:
+    """The record as it was before `wrap`."""
     kind, raw = stored[:1], stored[1:]
     if kind == _PLAIN:
         return raw

@@ -22,6 +22,26 @@ class Marked(_message.Message):
     numbers: bytes
     def __init__(self, code: _Optional[int] = ..., numbers: _Optional[bytes] = ...) -> None: ...
 
+class Keys(_message.Message):
+    __slots__ = ("slots", "width", "columns", "keys")
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    slots: bytes
+    width: int
+    columns: bytes
+    keys: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, slots: _Optional[bytes] = ..., width: _Optional[int] = ..., columns: _Optional[bytes] = ..., keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class Bucket(_message.Message):
+    __slots__ = ("steps", "prints")
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    PRINTS_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedScalarFieldContainer[int]
+    prints: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, steps: _Optional[_Iterable[int]] = ..., prints: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class Position(_message.Message):
     __slots__ = ("space", "mailbox", "epoch", "span_bits", "count", "next_number", "cursor", "revision", "fresh_ms")
     SPACE_FIELD_NUMBER: _ClassVar[int]

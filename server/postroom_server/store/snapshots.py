@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from postroom_server.domain.accounts import Status
-from postroom_server.domain.storage import AccountHead, Chunk, Commit
+from postroom_server.domain.storage import AccountHead, Bucket, Chunk, Commit, KeyChunk
 from postroom_server.errors import AccountGone, Conflict, Fenced, Internal
 from postroom_server.ids import AccountId
 from postroom_server.store import records
@@ -21,9 +21,16 @@ from postroom_server.store.options import Options
 from postroom_server.store.scripts import Value
 from postroom_server.store.scripts.accounts import FeedLimits
 from postroom_server.store.scripts.snapshots import CommitStep, SnapshotRead
+from postroom_server.store.tables import decode_bucket, decode_keys, encode_bucket, encode_keys
 
 MAX_ENTRIES: Final = 1_000
 """Entries of one commit; a longer step is cut by the caller."""
+
+
+_CHUNKS: Final = "u"
+_KEYS: Final = "k"
+_BUCKETS: Final = "h"
+"""Kinds of fields, as `AccountKeys.snap` says."""
 
 
 class Snapshots:
@@ -61,17 +68,33 @@ class Snapshots:
 
     async def chunks(self, account: AccountId, space: int, indexes: Sequence[int]) -> Mapping[int, Chunk]:
         """Those of the chunks that exist."""
+        found = await self._pieces(account, _CHUNKS, space, indexes)
+        return {index: decode_chunk(raw) for index, raw in found.items()}
+
+    async def key_chunks(
+        self, account: AccountId, space: int, indexes: Sequence[int]
+    ) -> Mapping[int, KeyChunk]:
+        """Those of the pieces of keys that exist."""
+        found = await self._pieces(account, _KEYS, space, indexes)
+        return {index: decode_keys(raw) for index, raw in found.items()}
+
+    async def buckets(self, account: AccountId, space: int, indexes: Sequence[int]) -> Mapping[int, Bucket]:
+        """Those of the buckets that exist."""
+        found = await self._pieces(account, _BUCKETS, space, indexes)
+        return {index: decode_bucket(raw) for index, raw in found.items()}
+
+    async def _pieces(
+        self, account: AccountId, kind: str, space: int, indexes: Sequence[int]
+    ) -> Mapping[int, bytes]:
         if not indexes:
             return {}
-        fields = [_field(space, index) for index in indexes]
+        fields = [_field(kind, space, index) for index in indexes]
         stored = await self._connection.do("HMGET", self._keys.account(account).snap, *fields)
-        return {
-            index: decode_chunk(raw) for index, raw in zip(indexes, stored, strict=True) if raw is not None
-        }
+        return {index: raw for index, raw in zip(indexes, stored, strict=True) if raw is not None}
 
     async def all_chunks(self, account: AccountId, space: int) -> Mapping[int, Chunk]:
         """Every chunk of a space, as of one instant."""
-        prefix = _prefix(space)
+        prefix = _prefix(_CHUNKS, space)
         reply = await self._connection.run(SnapshotRead(account=self._keys.account(account), prefix=prefix))
         return {
             int(field[len(prefix) :], 16): decode_chunk(raw)
@@ -116,9 +139,7 @@ class Snapshots:
             limits=self._limits,
             counters=commit.counters,
             fields=fields,
-            chunks=[
-                (_field(space, index), encode_chunk(chunk)) for (space, index), chunk in commit.chunks.items()
-            ],
+            chunks=_encoded(commit),
             mailboxes=[
                 (number, b"" if record is None else records.encode_mailbox(record))
                 for number, record in commit.mailboxes.items()
@@ -127,9 +148,18 @@ class Snapshots:
         )
 
 
-def _prefix(space: int) -> str:
-    return f"{space}.u."
+def _encoded(commit: Commit) -> list[tuple[str, bytes]]:
+    """The fields of the snapshot that the commit writes, empty ones to be removed."""
+    return [
+        *((_field(_CHUNKS, *place), encode_chunk(chunk)) for place, chunk in commit.chunks.items()),
+        *((_field(_KEYS, *place), encode_keys(chunk)) for place, chunk in commit.key_chunks.items()),
+        *((_field(_BUCKETS, *place), encode_bucket(bucket)) for place, bucket in commit.buckets.items()),
+    ]
 
 
-def _field(space: int, index: int) -> str:
-    return f"{_prefix(space)}{index:x}"
+def _prefix(kind: str, space: int) -> str:
+    return f"{space}.{kind}."
+
+
+def _field(kind: str, space: int, index: int) -> str:
+    return f"{_prefix(kind, space)}{index:x}"

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.outbox import SubmissionState
-from postroom_server.domain.storage import Chunk, Commit, PointerId, Position, Step
+from postroom_server.domain.storage import Bucket, Chunk, Commit, KeyChunk, PointerId, Position, Step
 from postroom_server.domain.tokens import Token
 from postroom_server.ids import AccountId, TokenId
 from postroom_server.store import Store
@@ -76,10 +77,14 @@ async def test_every_script_keeps_to_one_slot(clustered: Store) -> None:
             sequence=1,
             positions={1: (None, Position(space=1, mailbox=1, epoch=1))},
             chunks={(1, 0): Chunk(members=BitMap([1]))},
+            key_chunks={(1, 0): KeyChunk(keys={1: ItemKey(b"k")})},
+            buckets={(1, 0): Bucket(prints={1: 7})},
             entries=[b"one"],
         )
     )
     assert len(await store.snapshots.all_chunks(ANN, 1)) == 1
+    assert len(await store.snapshots.key_chunks(ANN, 1, [0])) == 1
+    assert len(await store.snapshots.buckets(ANN, 1, [0])) == 1
     await store.outbox.submit(make_new_submission(raw=bytes(2_000_000), request_id="r-2"))
     assert await store.outbox.due(home("ann"), OWNER, 5_000, 5) == [ANN]
     (item,) = await store.outbox.take(ANN, OWNER, 5_000, 5)

@@ -4,7 +4,7 @@
 -- ARGV  1 nonce  2 account  3 expected incarnation  4 expected sequence  5 age ms  6 feed bytes
 --       7 next mailbox  8 next space ('' = leave both)
 --       9 number of meta fields, then that many times: field, expected value ('' = absent), new value ('' = remove)
---       . number of chunks,      then that many times: field, value ('' = remove)
+--       . number of snapshot fields (chunks, pieces of a slot table), then that many times: field, value ('' = remove)
 --       . number of mailboxes,   then that many times: number, record ('' = remove)
 --       . the entries, oldest first (may be none: a snapshot write that nobody needs to hear of)
 -- Reply FENCED | GONE | CONFLICT sequence incarnation field | OK sequence
