@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from postroom_server.domain.keys import ItemKey, item_key
+from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream
 from postroom_server.domain.ports import MailAccount
 
-from tests.contract.mirror import Mirror
-from tests.fixtures.worlds import call, scope_of
+from tests.contract.mirror import mirror_of
+from tests.fixtures.worlds import call
 
 BUDGET = 1_000_000
 
@@ -18,8 +18,8 @@ def squeezed(text: str | None) -> str:
 
 async def keys_in(account: MailAccount, path: str = "INBOX") -> list[ItemKey]:
     """Keys of one mailbox, oldest first."""
-    mirror = Mirror(account, await scope_of(account, path))
-    return [item_key(mirror.scope, mirror.epoch, number) for number in sorted(await mirror.look(call()))]
+    mirror = await mirror_of(account, path)
+    return [mirror.keys[number] for number in sorted(await mirror.look(call()))]
 
 
 async def read(stream: ByteStream) -> bytes:

@@ -55,6 +55,14 @@ class Kind(StrEnum):
     GRAPH = "graph"
 
 
+class SandboxProfile(StrEnum):
+    """The kind of provider that a sandbox account behaves like."""
+
+    IMAP = "IMAP"
+    GMAIL = "GMAIL"
+    GRAPH = "GRAPH"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
     """An IMAP or SMTP endpoint. The password is kept apart under `imap.password` or `smtp.password`."""
@@ -91,6 +99,8 @@ class Account:
     email: str = ""
     display_name: str = ""
     kind: Kind = Kind.IMAP
+    profile: SandboxProfile = SandboxProfile.IMAP
+    """Of a sandbox account; it never changes."""
     imap: MailServer | None = None
     smtp: MailServer | None = None
     oauth: OAuth | None = None

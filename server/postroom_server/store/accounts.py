@@ -30,7 +30,6 @@ from postroom_server.store import records
 from postroom_server.store.connection import Command, Connection
 from postroom_server.store.keys import Keys, SiteKeys
 from postroom_server.store.options import Options
-from postroom_server.store.sandbox import MAILBOXES
 from postroom_server.store.scripts.accounts import (
     AccountCreate,
     AccountDelete,
@@ -242,7 +241,6 @@ class Accounts:
                 incarnation=incarnation,
                 limits=self._limits,
                 readable_ms=self._options.grave_ms,
-                sandbox_mailboxes=len(MAILBOXES),
                 entry=entry,
             )
         )

@@ -137,7 +137,10 @@ class AccountKeys:
 
     @property
     def snap(self) -> str:
-        """Hash: <space>.u.<k> in hexadecimal -> chunk."""
+        """Hash: <space>.u.<n> in hexadecimal -> chunk.
+
+        Of a space whose numbers are slots also <space>.k.<n> -> keys by slot, <space>.h.<n> -> slots by hash of the key.
+        """
         return self.prefix + "snap"
 
     @property
@@ -189,25 +192,45 @@ class AccountKeys:
 
     @property
     def sandbox(self) -> str:
-        """Hash of a sandbox account: a address, e epoch, n messages, <mailbox>.next and <mailbox>.mod."""
+        """Hash of a sandbox account: a address, k profile, e epoch, n messages, next message, mod, floor, nb next mailbox.
+
+        Also what fails: off until when the account is offline, rf refusals.
+        """
         return self.prefix + "sbx"
 
     @property
     def sandbox_prefix(self) -> str:
-        """What the keys of sandbox mailboxes begin with."""
+        """What the other keys of a sandbox account begin with."""
         return self.prefix + "sbx:"
 
-    def sandbox_rows(self, mailbox: int) -> str:
-        """Hash: UID -> modseq, size, received and flags of a message, separated by blanks."""
-        return f"{self.sandbox_prefix}{mailbox}"
+    @property
+    def sandbox_mailboxes(self) -> str:
+        """Hash: mailbox -> modseq, subscribed, role and path."""
+        return self.sandbox_prefix + "box"
 
-    def sandbox_raw_prefix(self, mailbox: int) -> str:
-        """What the keys of a sandbox mailbox's raw messages begin with, followed by the UID."""
-        return f"{self.sandbox_prefix}{mailbox}:"
+    @property
+    def sandbox_messages(self) -> str:
+        """Hash: message -> modseq, size, received, whose bytes it has, mailboxes and flags."""
+        return self.sandbox_prefix + "msg"
+
+    @property
+    def sandbox_history(self) -> str:
+        """List of what happened to messages, the oldest first."""
+        return self.sandbox_prefix + "log"
+
+    @property
+    def sandbox_references(self) -> str:
+        """Hash: message whose bytes others have too -> how many others."""
+        return self.sandbox_prefix + "ref"
+
+    @property
+    def sandbox_raw_prefix(self) -> str:
+        """What the keys of raw messages begin with, followed by the message."""
+        return self.sandbox_prefix + "raw:"
 
     @property
     def sandbox_hints(self) -> str:
-        """Channel: the number of a sandbox mailbox that has changed."""
+        """Channel: the number of a sandbox mailbox that has changed, 0 for the account itself."""
         return self.prefix + "sbx:hint"
 
 

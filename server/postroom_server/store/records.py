@@ -17,6 +17,7 @@ from postroom_server.domain.accounts import (
     Kind,
     MailServer,
     OAuth,
+    SandboxProfile,
     Security,
     SentCopy,
     State,
@@ -204,6 +205,7 @@ def encode_account(account: Account) -> bytes:
         paused=account.paused,
         create_us=microseconds(account.create_time),
         update_us=microseconds(account.update_time),
+        profile=account.profile,
     ).SerializeToString(deterministic=True)
 
 
@@ -227,6 +229,7 @@ def decode_account(
         email=record.email,
         display_name=record.display_name,
         kind=Kind(record.kind),
+        profile=SandboxProfile(record.profile or SandboxProfile.IMAP),
         imap=_mail_server(record.imap) if record.HasField("imap") else None,
         smtp=_mail_server(record.smtp) if record.HasField("smtp") else None,
         oauth=OAuth(

@@ -127,7 +127,7 @@ class OAuth(_message.Message):
     def __init__(self, app: _Optional[str] = ..., user: _Optional[str] = ..., expire_us: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("email", "display_name", "kind", "imap", "smtp", "oauth", "mailbox_roles", "watched_mailboxes", "live_mailboxes", "sent_copy", "relay", "labels", "paused", "create_us", "update_us")
+    __slots__ = ("email", "display_name", "kind", "imap", "smtp", "oauth", "mailbox_roles", "watched_mailboxes", "live_mailboxes", "sent_copy", "relay", "labels", "paused", "create_us", "update_us", "profile")
     class MailboxRolesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class Account(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     CREATE_US_FIELD_NUMBER: _ClassVar[int]
     UPDATE_US_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
     email: str
     display_name: str
     kind: str
@@ -172,7 +173,8 @@ class Account(_message.Message):
     paused: bool
     create_us: int
     update_us: int
-    def __init__(self, email: _Optional[str] = ..., display_name: _Optional[str] = ..., kind: _Optional[str] = ..., imap: _Optional[_Union[Server, _Mapping]] = ..., smtp: _Optional[_Union[Server, _Mapping]] = ..., oauth: _Optional[_Union[OAuth, _Mapping]] = ..., mailbox_roles: _Optional[_Mapping[str, str]] = ..., watched_mailboxes: _Optional[_Iterable[str]] = ..., live_mailboxes: _Optional[_Iterable[str]] = ..., sent_copy: _Optional[str] = ..., relay: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., paused: _Optional[bool] = ..., create_us: _Optional[int] = ..., update_us: _Optional[int] = ...) -> None: ...
+    profile: str
+    def __init__(self, email: _Optional[str] = ..., display_name: _Optional[str] = ..., kind: _Optional[str] = ..., imap: _Optional[_Union[Server, _Mapping]] = ..., smtp: _Optional[_Union[Server, _Mapping]] = ..., oauth: _Optional[_Union[OAuth, _Mapping]] = ..., mailbox_roles: _Optional[_Mapping[str, str]] = ..., watched_mailboxes: _Optional[_Iterable[str]] = ..., live_mailboxes: _Optional[_Iterable[str]] = ..., sent_copy: _Optional[str] = ..., relay: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., paused: _Optional[bool] = ..., create_us: _Optional[int] = ..., update_us: _Optional[int] = ..., profile: _Optional[str] = ...) -> None: ...
 
 class Capabilities(_message.Message):
     __slots__ = ("shown",)

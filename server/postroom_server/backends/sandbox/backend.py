@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from postroom_server.backends.sandbox.account import SandboxAccount
+from postroom_server.backends.sandbox.account import OFFLINE, SandboxAccount
 from postroom_server.backends.sandbox.deadlines import within
 from postroom_server.backends.sandbox.dialogue import told
 from postroom_server.backends.sandbox.reading import MessageParser
 from postroom_server.backends.sandbox.sender import SandboxSender
-from postroom_server.domain.accounts import Account
+from postroom_server.backends.sandbox.shapes import Folders, Labels, Numbers
+from postroom_server.domain.accounts import Account, SandboxProfile
 from postroom_server.domain.dialogue import DialogueSource, no_dialogue
 from postroom_server.domain.ports import Call, Clock, MailAccount
 from postroom_server.domain.providers import CredentialSource
 from postroom_server.domain.sandbox_store import SandboxStore
 from postroom_server.domain.senders import MailSender
+from postroom_server.errors import ProviderUnreachable
 
 DOMAIN: Final = "sandbox.invalid"
 """Domain of the address that an account without one gets (RFC 2606 section 2)."""
@@ -43,13 +45,22 @@ class SandboxBackend:
         self._dialogues = dialogues
 
     async def open(self, call: Call, account: Account, credentials: CredentialSource) -> MailAccount:
-        """Makes the account's mailboxes if they are missing."""
+        """Makes the account's mailboxes if they are missing. Raises ProviderUnreachable while it is offline."""
         await within(call, self.registered(account))
-        return SandboxAccount(account.id, self._told(account), self._parser, self._clock)
+        store = self._told(account)
+        if (await within(call, store.state(account.id))).offline:
+            raise ProviderUnreachable(OFFLINE, stage="connect")
+        match account.profile:
+            case SandboxProfile.IMAP:
+                return SandboxAccount(account.id, store, self._parser, self._clock, Numbers())
+            case SandboxProfile.GMAIL:
+                return SandboxAccount(account.id, store, self._parser, self._clock, Labels())
+            case SandboxProfile.GRAPH:
+                return SandboxAccount(account.id, store, self._parser, self._clock, Folders())
 
     async def registered(self, account: Account) -> None:
         """Makes the mailboxes and files the address: mail may come as soon as the account is known."""
-        await self._store.open(account.id, address_of(account))
+        await self._store.open(account.id, address_of(account), account.profile)
 
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """Sends to other sandbox accounts."""

@@ -1,6 +1,6 @@
-"""What changed in a sandbox mailbox: rows against a cursor, as observations; and the hints that say to look.
+"""What changed in a sandbox account since a cursor, page by page; and the hints that say to look.
 
-It owns the change side of the port and refuses truth in hints: they may be lost, and at most one per mailbox is pending.
+It owns the reading of history and refuses truth in hints: they may be lost, and at most one per scope is pending.
 """
 
 from __future__ import annotations
@@ -10,80 +10,88 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from pyroaring import BitMap
-
-from postroom_server.backends.sandbox.positions import Place, checked_place, mailbox_number, scope_of
-from postroom_server.domain.keys import NumberedKeys, ScopeId
-from postroom_server.domain.ports import Mark, MarkKind, Numbered, Observations, ProviderCursor, Wakeup
-from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow, SandboxStore
+from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.positions import cursor_at, read_cursor
+from postroom_server.backends.sandbox.shapes import Shape
+from postroom_server.domain.keys import ScopeId
+from postroom_server.domain.ports import PAGE_ROWS, Call, K, Observations, ProviderCursor, Wakeup
+from postroom_server.domain.sandbox_store import ANY, SandboxState, SandboxStore
 from postroom_server.errors import PostroomError, ProviderCursorExpired, ProviderUnreachable
 from postroom_server.ids import AccountId
 
 SOURCE: Final = "sandbox"
 
 
-def observe(mailbox: SandboxMailbox, rows: Sequence[SandboxRow], since: ProviderCursor | None) -> Numbered:
-    """Everything, or what is different from `since` on.
+async def read_whole(
+    call: Call, store: SandboxStore, account: AccountId, shape: Shape[K], scope: ScopeId
+) -> Observations[K]:
+    """The whole scope. Raises MailboxNotFound."""
+    mailbox = shape.mailbox_of(scope)
+    snapshot = await within(call, store.snapshot(account))
+    rows = [row for row in snapshot.rows if mailbox == ANY or mailbox in row.mailboxes]
+    state = snapshot.state
+    return shape.whole(scope, state.epoch, rows, cursor_at(state.epoch, state.modseq))
 
-    Rows that are younger than the mailbox's own reading are left for the next look, so that the cursor covers exactly
-    what was shown. Removals leave no row: where some are missing, every UID without one is named as gone.
+
+async def read_since(
+    call: Call,
+    store: SandboxStore,
+    account: AccountId,
+    shape: Shape[K],
+    scope: ScopeId,
+    since: ProviderCursor,
+) -> AsyncIterator[Observations[K]]:
+    """Pages since a cursor, up to where the account stood when the first was read.
 
     Raises:
-        ProviderCursorExpired: The cursor has no meaning in this mailbox any more.
+        ProviderCursorExpired: Before the first page: another epoch, or a place that history does not reach.
     """
-    place = None if since is None else checked_place(since, mailbox)
-    known = [row for row in rows if row.uid < mailbox.next_uid]
-    shown = known if place is None else [row for row in known if row.modseq > place.modseq]
-    scope, epoch = scope_of(mailbox.number), mailbox.epoch
-    gone = BitMap()
-    if place is not None:
-        old = BitMap(row.uid for row in known if row.uid < place.next_uid)
-        if len(old) != place.messages:
-            gone = BitMap(range(1, place.next_uid)) - old
-    here = Place(epoch=epoch, modseq=mailbox.modseq, next_uid=mailbox.next_uid, messages=len(known))
-    return Observations(
-        scope=scope,
-        epoch=epoch,
-        present=NumberedKeys(scope=scope, epoch=epoch, numbers=BitMap(row.uid for row in shown)),
-        on=_marks(scope, epoch, shown),
-        absolute=frozenset({MarkKind.FLAG}),
-        gone=NumberedKeys(scope=scope, epoch=epoch, numbers=gone),
-        whole=place is None,
-        cursor=here.cursor(),
-    )
+    epoch, at = read_cursor(since)
+    page = await within(call, store.history(account, at - shape.repeats, PAGE_ROWS))
+    if not page.expired:
+        at -= shape.repeats
+    elif shape.repeats:
+        page = await within(call, store.history(account, at, PAGE_ROWS))
+    if page.epoch != epoch:
+        raise ProviderCursorExpired(shape.expired)
+    if page.expired:
+        raise ProviderCursorExpired("HISTORY_EXPIRED")
+    end = page.modseq
+    while not page.expired:
+        steps = page.steps[: end - at]
+        at += len(steps)
+        last = at >= end or not steps
+        yield shape.steps(scope, epoch, steps, cursor_at(epoch, at) if last else None)
+        if last:
+            return
+        page = await within(call, store.history(account, at, PAGE_ROWS))
+    yield shape.steps(scope, epoch, (), cursor_at(epoch, at))
 
 
-def is_current(mailbox: SandboxMailbox | None, cursor: ProviderCursor | None) -> bool:
-    """Whether nothing can have changed since the cursor."""
-    if mailbox is None or cursor is None:
+def is_current(state: SandboxState, modseq: int, cursor: ProviderCursor | None) -> bool:
+    """Whether nothing can have changed since the cursor in a scope whose last change was at `modseq`.
+
+    A cursor that history will soon have left behind is not current either, so that it is read before it expires.
+    """
+    if cursor is None:
         return False
     try:
-        place = checked_place(cursor, mailbox)
+        epoch, at = read_cursor(cursor)
     except ProviderCursorExpired:
         return False
-    return place.modseq == mailbox.modseq
-
-
-def _marks(scope: ScopeId, epoch: int, rows: Sequence[SandboxRow]) -> dict[Mark, NumberedKeys]:
-    numbers: dict[str, BitMap] = {}
-    for row in rows:
-        for flag in row.flags:
-            numbers.setdefault(flag, BitMap()).add(row.uid)
-    return {
-        (MarkKind.FLAG, flag): NumberedKeys(scope=scope, epoch=epoch, numbers=uids)
-        for flag, uids in numbers.items()
-    }
+    remembered = state.modseq - state.floor
+    old = remembered > PAGE_ROWS and at - state.floor < remembered // 2
+    return epoch == state.epoch and modseq <= at and not old
 
 
 @asynccontextmanager
 async def watch(
-    store: SandboxStore, account: AccountId, scopes: Sequence[ScopeId]
+    store: SandboxStore, account: AccountId, shape: Shape[K], scopes: Sequence[ScopeId]
 ) -> AsyncIterator[AsyncIterator[Wakeup]]:
     """Hints of the store for these scopes, while the context is open."""
-    wanted = frozenset(map(mailbox_number, scopes))
-    pending = _Pending()
+    pending = _Pending(frozenset(scopes), shape)
     async with store.hints(account) as numbers:
-        pump = asyncio.create_task(pending.fill(numbers, wanted), name=f"sandbox hints of {account}")
+        pump = asyncio.create_task(pending.fill(numbers, store, account), name=f"sandbox hints of {account}")
         try:
             yield pending.drain()
         finally:
@@ -92,19 +100,22 @@ async def watch(
 
 
 class _Pending:
-    """Mailboxes that have changed and were not looked at: a set, however many hints come."""
+    """Scopes that have changed and were not looked at: a set, however many hints come."""
 
-    def __init__(self) -> None:
-        self._numbers: set[int] = set()
+    def __init__(self, wanted: frozenset[ScopeId], shape: Shape[K]) -> None:
+        self._wanted, self._scope_of = wanted, shape.scope_of
+        self._scopes: set[ScopeId] = set()
         self._stirred = asyncio.Event()
         self._failure: PostroomError | None = None
 
-    async def fill(self, numbers: AsyncIterator[int], wanted: frozenset[int]) -> None:
-        """Runs until the hints end; what ended them is told to the reader."""
+    async def fill(self, numbers: AsyncIterator[int], store: SandboxStore, account: AccountId) -> None:
+        """Runs until the hints end or the account goes offline; what ended them is told to the reader."""
         try:
             async for number in numbers:
-                if number in wanted:
-                    self._numbers.add(number)
+                if number == ANY and (await store.state(account)).offline:
+                    break
+                if scopes := self._wanted & (self._wanted if number == ANY else {self._scope_of(number)}):
+                    self._scopes |= scopes
                     self._stirred.set()
         except PostroomError as error:
             self._failure = ProviderUnreachable(str(error), stage="closed")
@@ -117,9 +128,9 @@ class _Pending:
         while True:
             await self._stirred.wait()
             self._stirred.clear()
-            if self._numbers:
-                scopes = frozenset(map(scope_of, self._numbers))
-                self._numbers.clear()
+            if self._scopes:
+                scopes = frozenset(self._scopes)
+                self._scopes.clear()
                 yield Wakeup(scopes=scopes, source=SOURCE)
             if self._failure is not None:
                 raise self._failure

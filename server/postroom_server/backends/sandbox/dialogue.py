@@ -85,7 +85,7 @@ def shown(name: str, value: Any) -> str:
         case None:
             return ""
         case Collection():
-            return _listed(value) if not value or name in {"uids", "flags"} else f"{name} {_listed(value)}"
+            return _listed(value) if not value or name in {"numbers", "flags"} else f"{name} {_listed(value)}"
         case _:
             return name
 

@@ -142,7 +142,7 @@ ROW_TESTS: Final[Mapping[str, Callable[[Condition, SandboxRow], bool]]] = {
     "before": lambda asks, row: asks.before is not None and row.received < asks.before,
     "min_size": lambda asks, row: asks.min_size is not None and row.size_bytes >= asks.min_size,
     "max_size": lambda asks, row: asks.max_size is not None and row.size_bytes < asks.max_size,
-    "uid": lambda asks, row: any(first <= row.uid <= last for first, last in asks.uid),
+    "uid": lambda asks, row: any(first <= row.number <= last for first, last in asks.uid),
 }
 CONTENT_TESTS: Final[Mapping[str, Callable[[Condition, Content], bool]]] = {
     "from_": lambda asks, it: _within(asks.from_, _shown(it.summary.from_)),

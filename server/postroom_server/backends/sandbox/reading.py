@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from postroom_server.backends.sandbox.positions import mailbox_key, place_of
+from postroom_server.backends.sandbox.positions import mailbox_key
 from postroom_server.domain.flags import Flag
-from postroom_server.domain.keys import ItemKey
+from postroom_server.domain.keys import ItemKey, ScopeId
+from postroom_server.domain.mailboxes import MailboxRow, Role, RoleSource
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Content, Summary
 from postroom_server.domain.mime import ParsedMessage
-from postroom_server.domain.sandbox_store import SandboxRow
+from postroom_server.domain.sandbox_store import SandboxMailbox, SandboxRow
 
-__all__ = ["MessageParser", "ParsedMessage", "content", "stream", "summary"]
+__all__ = ["MessageParser", "ParsedMessage", "content", "mailbox_row", "stream", "summary"]
 
 
 class MessageParser(Protocol):
@@ -27,9 +28,24 @@ class MessageParser(Protocol):
         ...
 
 
+def mailbox_row(mailbox: SandboxMailbox, scope: ScopeId, *, counts: bool) -> MailboxRow:
+    """The mailbox as a listing shows it."""
+    role = None if mailbox.role is None else Role(mailbox.role)
+    return MailboxRow(
+        key=mailbox_key(mailbox.number),
+        path=mailbox.path,
+        role=role,
+        role_source=None if role is None else RoleSource.SERVER,
+        scope=scope,
+        virtual=role is Role.ALL,
+        subscribed=mailbox.subscribed,
+        messages=mailbox.messages if counts else None,
+        unseen=mailbox.unseen if counts else None,
+    )
+
+
 def summary(parsed: ParsedMessage, key: ItemKey, row: SandboxRow) -> Summary:
     """The message as a listing shows it."""
-    mailbox, _, _ = place_of(key)
     return Summary(
         key=key,
         internet_message_id=parsed.internet_message_id,
@@ -47,7 +63,7 @@ def summary(parsed: ParsedMessage, key: ItemKey, row: SandboxRow) -> Summary:
         size_bytes=row.size_bytes,
         parts=parsed.attachments,
         flags=frozenset(map(Flag, row.flags)),
-        mailboxes=(mailbox_key(mailbox),),
+        mailboxes=tuple(map(mailbox_key, sorted(row.mailboxes))),
     )
 
 

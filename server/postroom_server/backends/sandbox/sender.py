@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from postroom_server.backends.sandbox.deadlines import within
-from postroom_server.backends.sandbox.writing import MAX_MESSAGE_BYTES
+from postroom_server.backends.sandbox.shapes import MAX_MESSAGE_BYTES
 from postroom_server.domain.mailboxes import Role
 from postroom_server.domain.ports import Call, Clock
 from postroom_server.domain.sandbox_store import SandboxStore

@@ -1,4 +1,4 @@
-"""Changing sandbox mailboxes: flags by difference, and new messages.
+"""Changing the messages of a sandbox account: flags and mailboxes by difference, moves, copies, removals, new messages.
 
 It owns what is told of each item and refuses retries. A write that the deadline cut is UNKNOWN; items that were not begun
 are NOT_TRIED; when nothing at all was begun the call fails.
@@ -6,21 +6,24 @@ are NOT_TRIED; when nothing at all was begun the call fails.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from postroom_server.backends.sandbox.deadlines import within
-from postroom_server.backends.sandbox.positions import mailbox_number, scope_of
+from postroom_server.backends.sandbox.positions import Place, mailbox_number
+from postroom_server.backends.sandbox.shapes import MAX_MESSAGE_BYTES, AnyShape
 from postroom_server.domain.flags import Flag
-from postroom_server.domain.keys import ItemKey, MailboxKey, ScopeId, by_scope, item_key
+from postroom_server.domain.keys import ItemKey, MailboxKey
+from postroom_server.domain.mailboxes import Role
 from postroom_server.domain.messages import ByteStream
-from postroom_server.domain.ports import Call, ItemEdit, ItemResult, Outcome
-from postroom_server.domain.sandbox_store import SandboxStore
+from postroom_server.domain.ports import PAGE_ROWS, Call, ItemEdit, ItemResult, Membership, Outcome
+from postroom_server.domain.sandbox_store import ANY, Deed, SandboxEdit, SandboxResult, SandboxStore
 from postroom_server.errors import (
     DeadlineExceeded,
     MailboxNotFound,
     MembershipSingle,
+    MessageNotFound,
     MessageTooLarge,
     OutcomeUnknown,
     PostroomError,
@@ -28,79 +31,145 @@ from postroom_server.errors import (
 )
 from postroom_server.ids import AccountId
 
-MAX_MESSAGE_BYTES: Final = 32 * 1024 * 1024
+OUTCOMES: Final = {
+    Deed.DONE: Outcome.DONE,
+    Deed.UNCHANGED: Outcome.UNCHANGED,
+    Deed.GONE: Outcome.GONE,
+    Deed.REFUSED: Outcome.REFUSED,
+}
+
+Step = Callable[[Sequence[int], int], Coroutine[Any, Any, Sequence[SandboxResult]]]
+"""Changes these messages, which must be in this mailbox or ANY."""
 
 
 class Writer:
-    """Writes to the mailboxes of one account."""
+    """Writes to one account; see `ports.MessageWriter` and `ports.MessageMover`."""
 
-    __slots__ = ("_account", "_store")
+    __slots__ = ("_account", "_shape", "_store")
 
-    def __init__(self, store: SandboxStore, account: AccountId) -> None:
-        self._store, self._account = store, account
+    def __init__(self, store: SandboxStore, account: AccountId, shape: AnyShape) -> None:
+        self._store, self._account, self._shape = store, account, shape
 
     async def modify(self, call: Call, keys: Sequence[ItemKey], edit: ItemEdit) -> AsyncIterator[ItemResult]:
-        """One result per key, mailbox by mailbox. Raises MembershipSingle for an edit of mailboxes."""
-        if edit.add_mailboxes or edit.remove_mailboxes:
+        """One result per key. Raises MembershipSingle for an edit of mailboxes where there are no labels."""
+        if self._shape.capabilities.membership is Membership.ONE and (
+            edit.add_mailboxes or edit.remove_mailboxes
+        ):
             raise MembershipSingle
+        wanted = SandboxEdit(
+            add_flags=frozenset(map(str, edit.add_flags)),
+            remove_flags=frozenset(map(str, edit.remove_flags)),
+            enter=frozenset(map(mailbox_number, edit.add_mailboxes)),
+            leave=frozenset(map(mailbox_number, edit.remove_mailboxes)),
+        )
+
+        async def step(numbers: Sequence[int], mailbox: int) -> Sequence[SandboxResult]:
+            return await self._store.edit(self._account, numbers, wanted, mailbox=mailbox)
+
+        async for result in self._each(call, keys, step):
+            yield result
+
+    async def move(
+        self, call: Call, keys: Sequence[ItemKey], source: MailboxKey | None, to: MailboxKey
+    ) -> AsyncIterator[ItemResult]:
+        """One result per key. Raises MailboxNotFound."""
+        target, origin = mailbox_number(to), ANY if source is None else mailbox_number(source)
+
+        async def step(numbers: Sequence[int], mailbox: int) -> Sequence[SandboxResult]:
+            return await self._store.move(self._account, numbers, target, mailbox=mailbox, source=origin)
+
+        async for result in self._each(call, keys, step, target):
+            yield result
+
+    async def copy(self, call: Call, keys: Sequence[ItemKey], to: MailboxKey) -> AsyncIterator[ItemResult]:
+        """One result per key. Raises MailboxNotFound, ProviderFull."""
+        target = mailbox_number(to)
+
+        async def step(numbers: Sequence[int], mailbox: int) -> Sequence[SandboxResult]:
+            return await self._store.copy(self._account, numbers, target, mailbox=mailbox)
+
+        async for result in self._each(call, keys, step, target):
+            yield result
+
+    async def delete(
+        self, call: Call, keys: Sequence[ItemKey], *, permanent: bool
+    ) -> AsyncIterator[ItemResult]:
+        """One result per key."""
+        trash = ANY if permanent else await within(call, self._trash())
+
+        async def step(numbers: Sequence[int], mailbox: int) -> Sequence[SandboxResult]:
+            return await self._store.delete(self._account, numbers, mailbox=mailbox, trash=trash)
+
+        async for result in self._each(call, keys, step, trash):
+            yield result
+
+    async def _trash(self) -> int:
+        for one in await self._store.mailboxes(self._account):
+            if one.role == Role.TRASH:
+                return one.number
+        raise MailboxNotFound
+
+    async def _each(
+        self, call: Call, keys: Sequence[ItemKey], step: Step, target: int = ANY
+    ) -> AsyncIterator[ItemResult]:
+        epoch = (await within(call, self._store.state(self._account))).epoch
         begun = False
-        for (scope, epoch), uids in by_scope(keys).items():
+        for mailbox, group in self._groups(epoch, keys).items():
+            for start in range(0, len(group), PAGE_ROWS):
+                batch = group[start : start + PAGE_ROWS]
+                try:
+                    results = await self._batch(call, batch, mailbox, epoch, step, target)
+                except DeadlineExceeded as error:
+                    if not begun:
+                        raise
+                    results = _all(batch, Outcome.NOT_TRIED, error)
+                begun = True
+                for result in results:
+                    yield result
+
+    def _groups(self, epoch: int, keys: Sequence[ItemKey]) -> dict[int | None, list[tuple[ItemKey, Place]]]:
+        """Keys per mailbox that they must be in; under None those that can be nowhere."""
+        groups: dict[int | None, list[tuple[ItemKey, Place]]] = {}
+        for key in keys:
             try:
-                results = await self._edit(call, scope, epoch, uids, edit)
-            except DeadlineExceeded as error:
-                if not begun:
-                    raise
-                results = _all(scope, epoch, uids, Outcome.NOT_TRIED, error)
-            begun = True
-            for result in results:
-                yield result
+                place = self._shape.place(key)
+            except MessageNotFound:
+                place = Place(epoch=0, number=0)
+            groups.setdefault(place.mailbox if place.epoch == epoch else None, []).append((key, place))
+        return groups
 
-    async def _edit(
-        self, call: Call, scope: ScopeId, epoch: int, uids: Sequence[int], edit: ItemEdit
-    ) -> list[ItemResult]:
-        number = await self._current(call, scope, epoch)
-        if number is None:
-            return _all(scope, epoch, uids, Outcome.GONE)
-        rows = await within(call, self._rows(number))
-        add, remove = frozenset(map(str, edit.add_flags)), frozenset(map(str, edit.remove_flags))
+    async def _batch(
+        self,
+        call: Call,
+        batch: Sequence[tuple[ItemKey, Place]],
+        mailbox: int | None,
+        epoch: int,
+        step: Step,
+        target: int,
+    ) -> Sequence[ItemResult]:
+        if mailbox is None:
+            return _all(batch, Outcome.GONE)
+        entered = False
+
+        async def run() -> Sequence[SandboxResult]:
+            nonlocal entered
+            entered = True
+            return await step([place.number for _, place in batch], mailbox)
+
         try:
-            after = await within(call, self._set_flags(number, uids, add, remove))
+            done = await within(call, run())
         except DeadlineExceeded as error:
-            return _all(scope, epoch, uids, Outcome.UNKNOWN, error)
-        return [
-            ItemResult(
-                key=item_key(scope, epoch, uid),
-                outcome=Outcome.GONE
-                if uid not in after
-                else Outcome.UNCHANGED
-                if after[uid] == rows.get(uid)
-                else Outcome.DONE,
-            )
-            for uid in uids
-        ]
+            if not entered:
+                raise
+            return _all(batch, Outcome.UNKNOWN, error)
+        return [self._result(key, epoch, one, target) for (key, _), one in zip(batch, done, strict=True)]
 
-    async def _current(self, call: Call, scope: ScopeId, epoch: int) -> int | None:
-        """The number of the mailbox, None when it or its epoch is gone."""
-        try:
-            number = mailbox_number(scope)
-        except MailboxNotFound:
-            return None
-        return number if await self._epoch(call, number) == epoch else None
-
-    async def _epoch(self, call: Call, number: int) -> int | None:
-        mailboxes = await within(call, self._mailboxes())
-        return mailboxes.get(number)
-
-    async def _mailboxes(self) -> dict[int, int]:
-        return {one.number: one.epoch for one in await self._store.mailboxes(self._account)}
-
-    async def _rows(self, number: int) -> dict[int, frozenset[str]]:
-        return {row.uid: row.flags for row in await self._store.rows(self._account, number)}
-
-    async def _set_flags(
-        self, number: int, uids: Sequence[int], add: frozenset[str], remove: frozenset[str]
-    ) -> dict[int, frozenset[str]]:
-        return dict(await self._store.set_flags(self._account, number, uids, add, remove))
+    def _result(self, key: ItemKey, epoch: int, one: SandboxResult, target: int) -> ItemResult:
+        new_key = None
+        if target != ANY and one.new_number is not None and one.deed is Deed.DONE:
+            new_key = self._shape.key(epoch, one.new_number, target)
+        error = RequestInvalid("addFlags", "makes too many flags") if one.deed is Deed.REFUSED else None
+        return ItemResult(key=key, outcome=OUTCOMES[one.deed], new_key=new_key, error=error)
 
     async def append(
         self,
@@ -117,28 +186,20 @@ class Writer:
             OutcomeUnknown: The deadline passed while it was being stored.
         """
         number = mailbox_number(to)
-        epoch = await self._epoch(call, number)
-        if epoch is None:
-            raise MailboxNotFound
+        epoch = (await within(call, self._store.state(self._account))).epoch
         raw = await within(call, _collect(source))
+        words = frozenset(map(str, flags))
         try:
-            uid = await within(call, self._append(number, raw, flags, received))
+            new = await within(call, self._store.append(self._account, number, raw, words, received))
         except DeadlineExceeded as error:
             raise OutcomeUnknown from error
-        return item_key(scope_of(number), epoch, uid)
-
-    async def _append(self, number: int, raw: bytes, flags: frozenset[Flag], received: datetime) -> int:
-        return await self._store.append(self._account, number, raw, frozenset(map(str, flags)), received)
+        return self._shape.key(epoch, new, number)
 
 
 def _all(
-    scope: ScopeId,
-    epoch: int,
-    uids: Sequence[int],
-    outcome: Outcome,
-    error: PostroomError | None = None,
+    batch: Sequence[tuple[ItemKey, Place]], outcome: Outcome, error: PostroomError | None = None
 ) -> list[ItemResult]:
-    return [ItemResult(key=item_key(scope, epoch, uid), outcome=outcome, error=error) for uid in uids]
+    return [ItemResult(key=key, outcome=outcome, error=error) for key, _ in batch]
 
 
 async def _collect(source: ByteStream) -> bytes:

@@ -64,6 +64,8 @@ def updated(current: Account, given: pb.Account, paths: Sequence[str], now: date
     backend = given.WhichOneof("backend")
     if backend and backend != merged.WhichOneof("backend"):
         raise RequestInvalid(f"account.{backend}", "the backend of an account cannot be changed")
+    if given.sandbox.profile not in (pb.SandboxSettings.PROFILE_UNSPECIFIED, merged.sandbox.profile):
+        raise RequestInvalid("account.sandbox.profile", "the profile of a sandbox account cannot be changed")
     for path in sorted(wanted):
         _copy(path, given, merged)
     _fill_secrets(merged, given)

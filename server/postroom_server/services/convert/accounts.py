@@ -22,6 +22,7 @@ from postroom_server.domain.accounts import (
     Kind,
     MailServer,
     OAuth,
+    SandboxProfile,
     Security,
     SentCopy,
     State,
@@ -85,6 +86,8 @@ def account_to_proto(account: Account, status: Status | None = None) -> pb.Accou
         set_time(made.oauth, "expire_time", account.oauth.expire_time)
     if account.kind is not Kind.IMAP:
         getattr(made, account.kind.value).SetInParent()
+    if account.kind is Kind.SANDBOX:
+        made.sandbox.profile = pb.SandboxSettings.Profile.Value(account.profile.value)
     set_time(made, "create_time", account.create_time)
     set_time(made, "update_time", account.update_time)
     if account.capabilities:
@@ -163,6 +166,11 @@ def settings_from_proto(given: pb.Account, account: AccountId, now: datetime) ->
         email=_email(given.email),
         display_name=text("account.displayName", given.display_name, MAX_DISPLAY_NAME),
         kind=kind,
+        profile=SandboxProfile(
+            choice(
+                "account.sandbox.profile", pb.SandboxSettings.Profile, given.sandbox.profile, default="IMAP"
+            )
+        ),
         imap=imap,
         smtp=smtp,
         oauth=_oauth(given),

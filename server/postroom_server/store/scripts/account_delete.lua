@@ -3,13 +3,13 @@
 -- KEYS  1 lease  2 meta  3 feed  4 order  5 total  6 accounts  7 gone  8 shard due  9 subs  10 uploads  11 sandbox
 --       12.. further keys of the account
 -- ARGV  1 nonce  2 account  3 incarnation  4 age ms  5 feed bytes  6 ms that the feed stays readable  7 item prefix
---       8 body prefix  9 prefix of sandbox rows  10 number of sandbox mailboxes  11 entry
+--       8 body prefix  9 prefix of sandbox keys  10 entry
 -- Reply FENCED | GONE | OK sequence request-key
 -- include clock.lua
 -- include append.lua
 -- include sandbox_drop.lua
 local lease, meta, feed, order, total, accounts, gone, shard_due, subs, uploads, sandbox = unpack(KEYS, 1, 11)
-local nonce, account, inc, age, room, readable, items, bodies, rows, mailboxes, entry = unpack(ARGV)
+local nonce, account, inc, age, room, readable, items, bodies, sandboxes, entry = unpack(ARGV)
 
 local owner = redis.call('HMGET', lease, 'n', 'e')
 if owner[1] ~= nonce then return {'FENCED'} end
@@ -23,7 +23,7 @@ for _, id in ipairs(redis.call('ZRANGE', subs, 0, -1)) do            -- derived 
   redis.call('UNLINK', items .. id, bodies .. id)
 end
 for _, id in ipairs(redis.call('ZRANGE', uploads, 0, -1)) do redis.call('UNLINK', bodies .. id) end
-drop_sandbox(sandbox, rows, tonumber(mailboxes))
+drop_sandbox(sandbox, sandboxes)
 redis.call('UNLINK', subs, uploads, unpack(KEYS, 12))
 local low = redis.call('HGET', meta, 'low')
 redis.call('DEL', meta)

@@ -109,7 +109,6 @@ class AccountDelete(Script):
     incarnation: str
     limits: FeedLimits
     readable_ms: int
-    sandbox_mailboxes: int
     entry: bytes
 
     def keys(self) -> Sequence[str]:
@@ -147,7 +146,6 @@ class AccountDelete(Script):
             one.item_prefix,
             one.body_prefix,
             one.sandbox_prefix,
-            self.sandbox_mailboxes,
             self.entry,
         )
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from postroom_server.store.keys import AccountKeys, SiteKeys
 from postroom_server.store.scripts import Script, Value
+
+HISTORY_RECORDS: Final = 5_000
+"""Changes of messages that a sandbox account remembers; older cursors have expired."""
+MAX_FLAGS: Final = 128
+"""Flags of one message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,20 +23,56 @@ class SandboxOpen(Script):
 
     account: AccountKeys
     address: str
-    mailboxes: int
+    profile: str
+    mailboxes: Sequence[tuple[str, str]]
+    """Role (or -) and path of each."""
 
     def keys(self) -> Sequence[str]:
-        """Meta, the sandbox and the removed accounts."""
-        return (self.account.meta, self.account.sandbox, self.account.shard.gone)
+        """Meta, the sandbox, its mailboxes and the removed accounts."""
+        one = self.account
+        return (one.meta, one.sandbox, one.sandbox_mailboxes, one.shard.gone)
 
     def args(self) -> Sequence[Value]:
         """As sandbox_open.lua says."""
-        return (self.address, self.mailboxes, self.account.account)
+        return (
+            self.account.account,
+            self.address,
+            self.profile,
+            *(word for one in self.mailboxes for word in one),
+        )
+
+
+class _Writing(Script):
+    """A script that stands on sandbox_lib.lua."""
+
+    __slots__ = ()
+
+    account: AccountKeys
+
+    def keys(self) -> Sequence[str]:
+        """As sandbox_lib.lua says."""
+        one = self.account
+        return (
+            one.sandbox,
+            one.sandbox_mailboxes,
+            one.sandbox_messages,
+            one.sandbox_history,
+            one.sandbox_references,
+            one.sandbox_hints,
+        )
+
+    def args(self) -> Sequence[Value]:
+        """As sandbox_lib.lua says, then what is the script's own."""
+        return (self.account.sandbox_raw_prefix, HISTORY_RECORDS, *self.own())
+
+    def own(self) -> Sequence[Value]:
+        """From ARGV 3 on."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxAppend(Script):
-    """Replies GONE, MAILBOX, FULL or OK uid."""
+class SandboxAppend(_Writing):
+    """Replies GONE, MAILBOX, FULL or OK message."""
 
     file: ClassVar[str] = "sandbox_append"
 
@@ -42,57 +83,112 @@ class SandboxAppend(Script):
     most: int
     raw: bytes = field(repr=False)
 
-    def keys(self) -> Sequence[str]:
-        """The sandbox, the mailbox and the hints."""
-        one = self.account
-        return (one.sandbox, one.sandbox_rows(self.mailbox), one.sandbox_hints)
-
-    def args(self) -> Sequence[Value]:
+    def own(self) -> Sequence[Value]:
         """As sandbox_append.lua says."""
-        raws = self.account.sandbox_raw_prefix(self.mailbox)
-        return (self.mailbox, raws, len(self.raw), self.received_us, self.flags, self.most, self.raw)
+        return (self.mailbox, len(self.raw), self.received_us, self.flags, self.most, self.raw)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxFlags(Script):
-    """Replies GONE, MAILBOX or OK (uid flags)*."""
+class SandboxChange(_Writing):
+    """Replies GONE, MAILBOX, FULL or OK (message, deed, new message, flags)*."""
 
-    file: ClassVar[str] = "sandbox_flags"
+    file: ClassVar[str] = "sandbox_change"
 
     account: AccountKeys
-    mailbox: int
-    add: Sequence[str]
-    remove: Sequence[str]
-    uids: Sequence[int]
+    verb: str
+    messages: Sequence[int]
+    most: int
+    within: int = 0
+    origin: int = 0
+    target: int = 0
+    add: Sequence[str] = ()
+    remove: Sequence[str] = ()
+    enter: Sequence[int] = ()
+    leave: Sequence[int] = ()
 
-    def keys(self) -> Sequence[str]:
-        """The sandbox, the mailbox and the hints."""
-        one = self.account
-        return (one.sandbox, one.sandbox_rows(self.mailbox), one.sandbox_hints)
-
-    def args(self) -> Sequence[Value]:
-        """As sandbox_flags.lua says."""
-        return (self.mailbox, len(self.add), *self.add, len(self.remove), *self.remove, *self.uids)
+    def own(self) -> Sequence[Value]:
+        """As sandbox_change.lua says."""
+        lists: list[Value] = []
+        for words in (self.add, self.remove, self.enter, self.leave):
+            lists += [len(words), *words]
+        one = (self.verb, self.within, self.origin, self.target, self.most, MAX_FLAGS)
+        return (*one, *lists, *self.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxRemove(Script):
-    """Replies GONE, MAILBOX or OK uid*."""
+class SandboxDelete(SandboxChange):
+    """Replies as SandboxChange; its verb is delete."""
 
-    file: ClassVar[str] = "sandbox_remove"
+    file: ClassVar[str] = "sandbox_delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSince(Script):
+    """Replies GONE, EXPIRED epoch modseq or OK epoch modseq record*."""
+
+    file: ClassVar[str] = "sandbox_since"
 
     account: AccountKeys
-    mailbox: int
-    uids: Sequence[int]
+    modseq: int
+    most: int
 
     def keys(self) -> Sequence[str]:
-        """The sandbox, the mailbox and the hints."""
-        one = self.account
-        return (one.sandbox, one.sandbox_rows(self.mailbox), one.sandbox_hints)
+        """The sandbox and its history."""
+        return (self.account.sandbox, self.account.sandbox_history)
 
     def args(self) -> Sequence[Value]:
-        """As sandbox_remove.lua says."""
-        return (self.mailbox, self.account.sandbox_raw_prefix(self.mailbox), *self.uids)
+        """As sandbox_since.lua says."""
+        return (self.modseq, self.most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxMailboxChange(_Writing):
+    """Replies GONE, MAILBOX, EXISTS, ROLE, INSIDE, CHILDREN, LONG, MANY or OK mailbox."""
+
+    file: ClassVar[str] = "sandbox_mailbox"
+
+    account: AccountKeys
+    verb: str
+    mailbox: int = 0
+    path: str = ""
+    most: int
+    longest: int
+
+    def own(self) -> Sequence[Value]:
+        """As sandbox_mailbox.lua says."""
+        return (self.verb, self.mailbox, self.path, self.most, self.longest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFault(_Writing):
+    """Replies GONE or OK."""
+
+    file: ClassVar[str] = "sandbox_fault"
+
+    account: AccountKeys
+    verb: str
+    value: str = ""
+
+    def own(self) -> Sequence[Value]:
+        """As sandbox_fault.lua says."""
+        return (self.verb, self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxRefusalTake(Script):
+    """Replies NONE or OK words."""
+
+    file: ClassVar[str] = "sandbox_refusal"
+
+    account: AccountKeys
+
+    def keys(self) -> Sequence[str]:
+        """The sandbox."""
+        return (self.account.sandbox,)
+
+    def args(self) -> Sequence[Value]:
+        """None."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +198,6 @@ class SandboxDrop(Script):
     file: ClassVar[str] = "sandbox_drop_account"
 
     account: AccountKeys
-    mailboxes: int
 
     def keys(self) -> Sequence[str]:
         """The sandbox."""
@@ -110,7 +205,7 @@ class SandboxDrop(Script):
 
     def args(self) -> Sequence[Value]:
         """As sandbox_drop_account.lua says."""
-        return (self.account.sandbox_prefix, self.mailboxes)
+        return (self.account.sandbox_prefix,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,10 @@
--- For inclusion. drop_sandbox(sandbox, rows, mailboxes): removes every key of a sandbox account; raw messages lie under
--- <rows><mailbox>:<uid>, in the same slot.
-local function drop_sandbox(sandbox, rows, mailboxes)
+-- For inclusion. drop_sandbox(sandbox, prefix): removes every key of a sandbox account; they lie beneath the prefix, in the
+-- same slot.
+local function drop_sandbox(sandbox, prefix)
   if redis.call('UNLINK', sandbox) == 0 then return 0 end
-  for mailbox = 1, mailboxes do
-    for _, uid in ipairs(redis.call('HKEYS', rows .. mailbox)) do
-      redis.call('UNLINK', rows .. mailbox .. ':' .. uid)
-    end
-    redis.call('UNLINK', rows .. mailbox)
+  for _, row in ipairs(redis.call('HVALS', prefix .. 'msg')) do
+    redis.call('UNLINK', prefix .. 'raw:' .. string.match(row, '^%d+ %d+ %d+ (%d+) '))
   end
+  redis.call('UNLINK', prefix .. 'msg', prefix .. 'box', prefix .. 'log', prefix .. 'ref')
   return 1
 end
