@@ -28,31 +28,33 @@ type Client struct {
 	Threads      postroomv1.ThreadServiceClient
 	Tokens       postroomv1.TokenServiceClient
 
-	connection *grpc.ClientConn
-	closed     context.Context
-	close      context.CancelFunc
+	channel     *grpc.ClientConn
+	connections *connections
+	closed      context.Context
+	close       context.CancelFunc
 }
 
-func newClient(connection *grpc.ClientConn) *Client {
+func newClient(channel *grpc.ClientConn, open *connections) *Client {
 	closed, closing := context.WithCancel(context.Background())
 	return &Client{
-		Accounts:     postroomv1.NewAccountServiceClient(connection),
-		Audits:       postroomv1.NewAuditServiceClient(connection),
-		Changes:      postroomv1.NewChangeServiceClient(connection),
-		Consumers:    postroomv1.NewConsumerServiceClient(connection),
-		Exports:      postroomv1.NewExportServiceClient(connection),
-		Mailboxes:    postroomv1.NewMailboxServiceClient(connection),
-		Messages:     postroomv1.NewMessageServiceClient(connection),
-		OAuthApps:    postroomv1.NewOAuthAppServiceClient(connection),
-		Relays:       postroomv1.NewRelayServiceClient(connection),
-		Routes:       postroomv1.NewRouteServiceClient(connection),
-		Server:       postroomv1.NewServerServiceClient(connection),
-		Submissions:  postroomv1.NewSubmissionServiceClient(connection),
-		Suppressions: postroomv1.NewSuppressionServiceClient(connection),
-		Templates:    postroomv1.NewTemplateServiceClient(connection),
-		Threads:      postroomv1.NewThreadServiceClient(connection),
-		Tokens:       postroomv1.NewTokenServiceClient(connection),
-		connection:   connection,
+		Accounts:     postroomv1.NewAccountServiceClient(channel),
+		Audits:       postroomv1.NewAuditServiceClient(channel),
+		Changes:      postroomv1.NewChangeServiceClient(channel),
+		Consumers:    postroomv1.NewConsumerServiceClient(channel),
+		Exports:      postroomv1.NewExportServiceClient(channel),
+		Mailboxes:    postroomv1.NewMailboxServiceClient(channel),
+		Messages:     postroomv1.NewMessageServiceClient(channel),
+		OAuthApps:    postroomv1.NewOAuthAppServiceClient(channel),
+		Relays:       postroomv1.NewRelayServiceClient(channel),
+		Routes:       postroomv1.NewRouteServiceClient(channel),
+		Server:       postroomv1.NewServerServiceClient(channel),
+		Submissions:  postroomv1.NewSubmissionServiceClient(channel),
+		Suppressions: postroomv1.NewSuppressionServiceClient(channel),
+		Templates:    postroomv1.NewTemplateServiceClient(channel),
+		Threads:      postroomv1.NewThreadServiceClient(channel),
+		Tokens:       postroomv1.NewTokenServiceClient(channel),
+		channel:      channel,
+		connections:  open,
 		closed:       closed,
 		close:        closing,
 	}
@@ -61,5 +63,5 @@ func newClient(connection *grpc.ClientConn) *Client {
 // Close ends every watch, call and download of the client, and the connection.
 func (c *Client) Close() error {
 	c.close()
-	return c.connection.Close()
+	return c.channel.Close()
 }

@@ -72,18 +72,20 @@ func Dial(address, token string, options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	connection, err := grpc.NewClient(target, append(dialOptions(token, secure, chosen.tls), chosen.dialing...)...)
+	transport := insecure.NewCredentials()
+	if secure {
+		transport = credentials.NewTLS(chosen.tls)
+	}
+	open := newConnections()
+	common := dialOptions(token, &listening{transport, open})
+	channel, err := grpc.NewClient(target, append(common, chosen.dialing...)...)
 	if err != nil {
 		return nil, err
 	}
-	return newClient(connection), nil
+	return newClient(channel, open), nil
 }
 
-func dialOptions(token string, secure bool, config *tls.Config) []grpc.DialOption {
-	transport := insecure.NewCredentials()
-	if secure {
-		transport = credentials.NewTLS(config)
-	}
+func dialOptions(token string, transport credentials.TransportCredentials) []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithChainUnaryInterceptor(callUnary),

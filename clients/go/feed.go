@@ -13,6 +13,11 @@ import (
 	postroomv1 "github.com/postroom/postroom/clients/go/postroom/v1"
 )
 
+var (
+	errSilent = &Error{Code: codes.Unavailable, Message: "the stream went silent"}
+	errBroken = &Error{Code: codes.Unavailable, Message: "the stream ended without an end"}
+)
+
 // feed is one WatchChanges call. It is read by one goroutine, and nothing is read ahead: what is not asked for waits in the
 // stream's flow-control window.
 type feed struct {
@@ -45,9 +50,9 @@ func (f *feed) next(silence time.Duration) (*postroomv1.WatchChangesResponse, er
 		}
 		return frame, nil
 	case f.silent.Load():
-		return nil, &Error{Code: codes.Unavailable, Message: "the stream went silent"}
+		return nil, errSilent
 	case errors.Is(err, io.EOF):
-		return nil, &Error{Code: codes.Unavailable, Message: "the stream ended without an end"}
+		return nil, errBroken
 	}
 	return nil, err
 }

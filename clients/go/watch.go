@@ -307,6 +307,9 @@ func (w *Watch) ended(end *postroomv1.StreamEnd) {
 
 // failed takes an error: it is the last word, or another stream is opened after a pause.
 func (w *Watch) failed(err error) {
+	if errors.Is(err, errSilent) {
+		w.client.connections.closeSilent(w.silence)
+	}
 	impatient := w.patience > 0 && time.Since(w.heard) >= w.patience
 	switch {
 	case w.over() != nil:
