@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -10,15 +11,15 @@ from typing import Any
 
 import postroom as client_package
 import pytest
-from google.api.httpbody_pb2 import HttpBody
-from postroom import errors
+from postroom import errors, testing
 from postroom.v1 import account_care_pb2, account_pb2, account_service_pb2, message_pb2, token_pb2
+from postroom.v1.change_pb2 import Change
 from postroom.v1.composed_message_pb2 import ComposedMessage
 from postroom.v1.mailbox_service_pb2 import ListMailboxesRequest
 from postroom.v1.message_batch_pb2 import ModifyMessagesRequest
 from postroom.v1.search_pb2 import SearchCondition, SearchFilter, SearchMessagesRequest
 from postroom.v1.submission_pb2 import Submission
-from postroom.v1.submission_service_pb2 import SubmitMessageRequest, UploadSubmissionRequest
+from postroom.v1.submission_service_pb2 import SubmitMessageRequest
 from postroom.v1.token_service_pb2 import CreateTokenRequest, RevokeTokenRequest
 
 from tests.fixtures.eventually import eventually
@@ -145,20 +146,60 @@ async def test_an_account_is_paused_refuses_and_is_resumed(client: client_packag
     assert answer.mailboxes
 
 
-async def test_a_large_message_is_uploaded_in_pieces(client: client_package.Postroom) -> None:
+async def test_a_large_message_is_uploaded_once(client: client_package.Postroom) -> None:
     account = await sandbox(client)
     raw = f"From: {account.email}\r\nTo: {account.email}\r\nSubject: Large\r\n\r\n".encode()
     raw += b"".join(b"%070d\r\n" % number for number in range(40_000))
-    pieces = [
-        UploadSubmissionRequest(
-            parent=account.name if start == 0 else "", content=HttpBody(data=raw[start : start + 500_000])
-        )
-        for start in range(0, len(raw), 500_000)
-    ]
+    made = [await client.upload(account.name, io.BytesIO(raw), request_id="large") for _ in range(2)]
+    assert made[0].name == made[1].name
     async with client.watch(account.name, start="EARLIEST") as watch:
-        await client.submissions.UploadSubmission(iter(pieces))
         message = await added(watch, "Large")
     assert (await client.download(message.name)).endswith(raw[-1_000_000:])
+
+
+async def test_a_reader_is_told_when_it_has_caught_up(client: client_package.Postroom) -> None:
+    account = await testing.sandbox_account(client)
+    await send(client, account, "Old")
+    async with client.watch(account.name, start="EARLIEST") as watch:
+        await added(watch, "Old")
+    states: list[str] = []
+    async with client.watch(
+        account.name, start="EARLIEST", on_state=lambda one: states.append(one.value)
+    ) as watch:
+        reading = asyncio.ensure_future(watch.each(lambda _: asyncio.sleep(0)))
+        await eventually(lambda: watch.state is client_package.State.LIVE)
+        assert (watch.lag_changes, watch.cursor) == (0, watch.head_cursor)
+        await send(client, account, "New")
+        await eventually(lambda: watch.cursor != watch.head_cursor)
+        assert watch.state is client_package.State.LIVE
+    await asyncio.wait_for(reading, 5)
+    assert states == ["catching_up", "live", "closed"]
+
+
+async def test_a_watch_that_is_not_read_holds_up_no_call_through_the_gateway(
+    client: client_package.Postroom,
+) -> None:
+    account = await testing.sandbox_account(client)
+    request = ListMailboxesRequest(parent=account.name)
+    watches = [client.watch(account.name, start="EARLIEST") for _ in range(20)]
+    for watch in watches:
+        await anext(watch)
+    for number in range(30):
+        await send(client, account, f"Letter {number}")
+    for _ in range(20):
+        assert (await client.mailboxes.ListMailboxes(request, timeout=5)).mailboxes
+    seen = [[change.sequence async for change in until(watch, "Letter 29")] for watch in watches]
+    assert {tuple(one) for one in seen} == {tuple(seen[0])}
+    assert seen[0] == list(range(1, seen[0][-1] + 1))
+
+
+async def until(watch: client_package.Watch, subject: str) -> AsyncIterator[Change]:
+    """The watch's changes up to the message with this subject."""
+    async with asyncio.timeout(30):
+        async for change in watch:
+            yield change
+            if change.message_added.message.subject == subject:
+                return
 
 
 async def test_an_account_is_changed_by_mask_and_listed_by_label(client: client_package.Postroom) -> None:
