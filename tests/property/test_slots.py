@@ -24,7 +24,7 @@ from postroom_server.domain.slots import (
     translate,
 )
 from postroom_server.domain.storage import Chunk
-from postroom_server.domain.sync import Marks, diff, mailboxes, marks_of, slices
+from postroom_server.domain.sync import Marks, diff, mailboxes, marks_of, only
 from pyroaring import BitMap
 
 BITS = 10
@@ -77,7 +77,9 @@ class Index:
             self.slots[key] = slot
             self.next_slot = max(self.next_slot, slot + 1)
         keyed = {slot: key for key, slot in self.slots.items()}
-        for piece in slices(page.observed, 3):
+        changed = diff(self.chunks, page.observed, self.marks.copy(), BITS).numbers
+        for start in range(0, len(changed), 3):
+            piece = only(page.observed, changed[start : start + 3])
             found = diff(self.chunks, piece, self.marks, BITS)
             self.chunks.update(found.chunks)
             told |= {keyed[slot] for slot in (*found.added, *found.removed, *found.changed)}

@@ -8,7 +8,7 @@ that left, is not believed but located (`doubtful`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -55,6 +55,7 @@ class Ground:
     `slots`: of those of its keys that have one. `next_slot`: the first that is free. `numbers`: of the mailboxes by key,
     0 for those whose members follow from others (virtual ones). `home`: the mailbox that the scope is, None where it is the
     account. `held`: per mailbox number, slots that are in it; complete for `slots`.
+    `version` tells whether it still is so.
     """
 
     slots: Mapping[ItemKey, int]
@@ -62,6 +63,7 @@ class Ground:
     numbers: Mapping[MailboxKey, int]
     home: int | None
     held: Mapping[int, BitMap]
+    version: int = 0
 
     def number(self, key: MailboxKey) -> int:
         """The number of a mailbox. Raises UnknownMailbox."""
@@ -280,14 +282,54 @@ def less(page: Keyed, keys: Iterable[ItemKey]) -> Keyed:
     left = frozenset(keys)
     if not left:
         return page
+    return replace(_of(page, lambda key: key not in left), gone=_kept(page.gone, lambda key: key not in left))
 
-    def kept(marked: ItemKeys) -> ItemKeys:
-        return ItemKeys(keys=tuple(key for key in marked if key not in left))
+
+def cut(page: Keyed, size: int) -> Iterator[Keyed]:
+    """The page in pieces that show at most `size` keys each; what is gone, and the cursor, come with the last one."""
+    keys = page.present.keys
+    for start in range(0, max(len(keys), 1), size):
+        if start + size >= len(keys):
+            yield page if not start else _of(page, frozenset(keys[start:]).__contains__, beside=keys[:start])
+        else:
+            piece = _of(page, frozenset(keys[start : start + size]).__contains__)
+            yield replace(piece, gone=ItemKeys(), cursor=None)
+
+
+def _of(page: Keyed, wanted: Callable[[ItemKey], bool], beside: Sequence[ItemKey] | None = None) -> Keyed:
+    """What the page shows of some keys; with `beside`, also the marks of keys that are not among these."""
+    others = frozenset(beside or ())
+
+    def take(key: ItemKey) -> bool:
+        return wanted(key) or (beside is not None and key not in others)
 
     return replace(
         page,
-        present=kept(page.present),
-        on={mark: kept(marked) for mark, marked in page.on.items()},
-        off={mark: kept(marked) for mark, marked in page.off.items()},
-        gone=kept(page.gone),
+        present=_kept(page.present, wanted),
+        on={mark: _kept(marked, take) for mark, marked in page.on.items()},
+        off={mark: _kept(marked, take) for mark, marked in page.off.items()},
+    )
+
+
+def _kept(keys: ItemKeys, wanted: Callable[[ItemKey], bool]) -> ItemKeys:
+    return ItemKeys(keys=tuple(key for key in keys if wanted(key)))
+
+
+def joined(one: Keyed, other: Keyed) -> Keyed:
+    """Two pages of one complete reading as one; the second one follows the first."""
+
+    def both(before: ItemKeys, after: ItemKeys) -> ItemKeys:
+        return ItemKeys(keys=before.keys + after.keys)
+
+    def marks(before: Mapping[Mark, ItemKeys], after: Mapping[Mark, ItemKeys]) -> dict[Mark, ItemKeys]:
+        found = {**before, **after}
+        return {mark: both(before.get(mark, ItemKeys()), after.get(mark, ItemKeys())) for mark in found}
+
+    return replace(
+        other,
+        present=both(one.present, other.present),
+        on=marks(one.on, other.on),
+        off=marks(one.off, other.off),
+        gone=both(one.gone, other.gone),
+        summaries={**one.summaries, **other.summaries},
     )

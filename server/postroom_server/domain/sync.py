@@ -80,6 +80,11 @@ class SpaceDiff:
         """Whether nothing changed."""
         return not self.chunks
 
+    @property
+    def numbers(self) -> BitMap:
+        """All messages of which something changed."""
+        return self.added | self.removed | BitMap(self.changed)
+
 
 def span_bits(count: int, next_number: int) -> int:
     """Bits of a chunk's span, so that a chunk holds about 128 messages or more however sparse the numbers are."""
@@ -91,10 +96,7 @@ def span_bits(count: int, next_number: int) -> int:
 
 def touched(observed: Numbered, bits: int) -> set[int]:
     """Indexes of the chunks that an observation can change; with `whole`, all others are to be loaded as well."""
-    numbers = observed.present.numbers | observed.gone.numbers
-    for marked in (*observed.on.values(), *observed.off.values()):
-        numbers |= marked.numbers
-    return {number >> bits for number in _steps(numbers, bits)}
+    return {number >> bits for number in _steps(concerned(observed), bits)}
 
 
 def _steps(numbers: BitMap, bits: int) -> Iterator[int]:
@@ -149,6 +151,29 @@ def without(observed: Numbered, numbers: BitMap) -> Numbered:
         on={mark: less(keys) for mark, keys in observed.on.items()},
         off={mark: less(keys) for mark, keys in observed.off.items()},
     )
+
+
+def only(observed: Numbered, numbers: BitMap) -> Numbered:
+    """What the observation says about some numbers."""
+
+    def cut(keys: NumberedKeys) -> NumberedKeys:
+        return replace(keys, numbers=keys.numbers & numbers)
+
+    return replace(
+        observed,
+        present=cut(observed.present),
+        on={mark: cut(keys) for mark, keys in observed.on.items()},
+        off={mark: cut(keys) for mark, keys in observed.off.items()},
+        gone=cut(observed.gone),
+    )
+
+
+def concerned(observed: Numbered) -> BitMap:
+    """The numbers that an observation says anything about."""
+    numbers = observed.present.numbers | observed.gone.numbers
+    for marked in (*observed.on.values(), *observed.off.values()):
+        numbers |= marked.numbers
+    return numbers
 
 
 def diff(chunks: Mapping[int, Chunk], observed: Numbered, marks: Marks, bits: int) -> SpaceDiff:

@@ -163,7 +163,7 @@ class AccountWorker:
             push = self._mail.capabilities.push if self._mail else frozenset()
             live = bool(push) and (push != {"IDLE"} or row.role is Role.INBOX)
             watch = Watch.LIVE if live else Watch.POLLED
-        position = self.ledger.positions.get(record.space)
+        position = self.ledger.position_of(record)
         fresh = self._fresh.get(ScopeId(row.scope)) if row.scope is not None else None
         if fresh is None and position is not None and position.fresh_ms:
             fresh = datetime.fromtimestamp(position.fresh_ms / 1000, UTC)
@@ -280,7 +280,7 @@ class AccountWorker:
         known: dict[ScopeId, ProviderCursor | None] = {}
         for record in self.ledger.mailboxes.values():
             if record.row.scope is not None and self.watched(record):
-                position = self.ledger.positions.get(record.space)
+                position = self.ledger.position_of(record)
                 known[ScopeId(record.row.scope)] = (
                     ProviderCursor(position.cursor) if position and position.cursor else None
                 )
@@ -295,7 +295,7 @@ class AccountWorker:
             for scope in sorted(self._dirty, key=self._urgency):
                 self._dirty.discard(scope)
                 try:
-                    await self.sync.read(mail, scope)
+                    await self.sync.read(mail, scope, settled=self._was_connected)
                     self._fresh[scope] = self._tools.clock.now()
                 except (StoreUnavailable, LedgerMoved):
                     self._dirty.add(scope)
@@ -309,11 +309,13 @@ class AccountWorker:
         return (record is None or record.row.role is not Role.INBOX, scope)
 
     def _scopes(self) -> list[ScopeId]:
-        return [
+        """Scopes of the watched mailboxes, each once: several mailboxes may share one."""
+        found = (
             ScopeId(record.row.scope)
             for record in self.ledger.mailboxes.values()
             if record.row.scope is not None and self.watched(record)
-        ]
+        )
+        return list(dict.fromkeys(found))
 
     async def _moved_again(self, step: Callable[[], Awaitable[None]]) -> None:
         """Runs a step that commits, again while the store moves under it."""

@@ -16,7 +16,16 @@ import structlog
 
 from postroom_server.domain.accounts import Status
 from postroom_server.domain.mailboxes import MailboxRecord
-from postroom_server.domain.storage import AccountHead, Chunk, Commit, Nonce, Position, SnapshotStore
+from postroom_server.domain.storage import (
+    AccountHead,
+    Bucket,
+    Chunk,
+    Commit,
+    KeyChunk,
+    Nonce,
+    Position,
+    SnapshotStore,
+)
 from postroom_server.domain.sync import Marks
 from postroom_server.errors import AccountGone, Conflict, Fenced, StoreFull, StoreUnavailable
 from postroom_server.ids import AccountId
@@ -45,6 +54,8 @@ class Patch:
 
     positions: dict[int, Position | None] = field(default_factory=dict)
     chunks: dict[tuple[int, int], Chunk] = field(default_factory=dict)
+    key_chunks: dict[tuple[int, int], KeyChunk] = field(default_factory=dict)
+    buckets: dict[tuple[int, int], Bucket] = field(default_factory=dict)
     mailboxes: dict[int, MailboxRecord | None] = field(default_factory=dict)
     marks: Marks | None = None
     status: Status | None = None
@@ -70,7 +81,8 @@ class Ledger:
         self._may_write = may_write
         self._metrics = metrics
         self._kept: dict[tuple[int, int], Chunk | None] = {}
-        self._writes = 0
+        self.writes = 0
+        """Grows with every commit and every reading of all: what was read at another number may be void."""
         self.positions: dict[int, Position] = {}
         self.mailboxes: dict[int, MailboxRecord] = {}
         self.marks = Marks()
@@ -94,7 +106,7 @@ class Ledger:
         self.counters = (head.next_mailbox, head.next_space)
         self.sequence, self.incarnation = head.sequence, head.incarnation
         self._kept.clear()
-        self._writes += 1
+        self.writes += 1
 
     async def chunks(self, space: int, indexes: Sequence[int] | None) -> Mapping[int, Chunk]:
         """Chunks of a space, None: all of them. They are not changed, but replaced by a commit.
@@ -107,14 +119,31 @@ class Ledger:
         found = {index: self._kept[space, index] for index in indexes if (space, index) in self._kept}
         missing = [index for index in indexes if index not in found]
         if missing:
-            before = self._writes
+            before = self.writes
             read = await self._snapshots.chunks(self.account, space, missing)
             found.update((index, read.get(index)) for index in missing)
-            if before != self._writes:
+            if before != self.writes:
                 return {index: chunk for index, chunk in found.items() if chunk is not None}
         for index, chunk in found.items():
             self._keep((space, index), chunk)
         return {index: chunk for index, chunk in found.items() if chunk is not None}
+
+    async def key_chunks(self, space: int, indexes: Sequence[int]) -> Mapping[int, KeyChunk]:
+        """Pieces of a slot table, keys by slot."""
+        return await self._snapshots.key_chunks(self.account, space, indexes) if indexes else {}
+
+    async def buckets(self, space: int, indexes: Sequence[int]) -> Mapping[int, Bucket]:
+        """Pieces of a slot table, slots by hash."""
+        return await self._snapshots.buckets(self.account, space, indexes) if indexes else {}
+
+    @property
+    def messages(self) -> Position | None:
+        """The position of the space of all messages, where we number them; None where the provider does, or before."""
+        return next((one for one in self.positions.values() if one.mailbox == 0), None)
+
+    def position_of(self, record: MailboxRecord) -> Position | None:
+        """The position that tells how far the mailbox was read; None: not at all."""
+        return self.positions.get(record.space) if record.space else self.messages
 
     def _keep(self, place: tuple[int, int], chunk: Chunk | None) -> None:
         self._kept.pop(place, None)
@@ -177,6 +206,8 @@ class Ledger:
             sequence=self.sequence,
             positions={space: (self.positions.get(space), new) for space, new in patch.positions.items()},
             chunks=patch.chunks,
+            key_chunks=patch.key_chunks,
+            buckets=patch.buckets,
             mailboxes=patch.mailboxes,
             marks=(self.marks.names, patch.marks.names)
             if patch.marks is not None and patch.marks.names != self.marks.names
@@ -206,7 +237,10 @@ class Ledger:
         raise LedgerMoved
 
     def _compare(self, patch: Patch, head: AccountHead, *, new: bool) -> bool:
-        """Whether the store shows the patch's new (or old) values; every patch moves a position or the status."""
+        """Whether the store shows the patch's new (or old) values; every patch moves a position or the status.
+
+        Chunks and pieces of a slot table come with the position of their space, so that it tells of them too.
+        """
         for space, position in patch.positions.items():
             if head.positions.get(space) != (position if new else self.positions.get(space)):
                 return False
@@ -217,7 +251,7 @@ class Ledger:
         return True
 
     def _adopt(self, patch: Patch) -> None:
-        self._writes += 1
+        self.writes += 1
         for space, position in patch.positions.items():
             if position is None:
                 for place in [one for one in self._kept if one[0] == space]:

@@ -8,24 +8,27 @@ changes (the backend does). A crash at any point loses nothing: what was not com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final, Protocol, cast
 
 import structlog
 from pyroaring import BitMap
 
-from postroom_server.domain.changes import Cause, CauseKind, ResetReason
+from postroom_server.domain.changes import Cause, ResetReason
 from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId, item_key, split_key
 from postroom_server.domain.mailboxes import MAX_MAILBOXES, Mailbox, MailboxRecord, MailboxRow
 from postroom_server.domain.messages import Summary
-from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Numbered, ProviderCursor
+from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Numbered, Numbering, ProviderCursor
 from postroom_server.domain.storage import Chunk, Position
 from postroom_server.domain.sync import SpaceDiff, diff, marks_of, slices, span_bits, touched, without
 from postroom_server.errors import MailboxNotFound, ProviderCursorExpired
+from postroom_server.workers.causes import Causes
 from postroom_server.workers.entries import REMOTE, Entries
 from postroom_server.workers.ledger import Ledger, LedgerMoved, Patch
+from postroom_server.workers.slot_commits import SlotCommits
+from postroom_server.workers.slots import SlotSync
 
 ENTRY_BATCH: Final = 200
 """Entries per commit."""
@@ -34,8 +37,6 @@ SILENT_BATCH: Final = 2_000
 ROUND_SECONDS: Final = 120.0
 READING_SECONDS: Final = 900.0
 """Bound of one reading of a scope, from nothing or from its position."""
-FILED_KEPT: Final = 64
-"""Messages filed by calls whose arrival in the feed is put down to them."""
 MAX_MOVES: Final = 5
 """Times that a scope's reading starts again because the store moved under it."""
 
@@ -49,46 +50,21 @@ class Sync:
         self.ledger = ledger
         self._entries = entries
         self._clock = clock
-        self._edits: dict[tuple[int, int], str] = {}
-        self._filed: dict[tuple[int, str], str] = {}
+        self.causes = Causes()
+        self.slots = SlotSync(SlotCommits(ledger, entries, self.causes, clock), self._relist)
+        self._shown: Mailboxes | None = None
 
     # --- causes -------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def editing(self, space: int, numbers: Iterator[int] | list[int], request_id: str) -> Iterator[None]:
-        """While open, flag changes of these messages are put down to the call that makes them."""
-        places = [(space, number) for number in numbers]
-        self._edits.update(dict.fromkeys(places, request_id))
-        try:
-            yield
-        finally:
-            for place in places:
-                self._edits.pop(place, None)
+    def editing(self, space: int, numbers: Iterable[int], request_id: str) -> AbstractContextManager[None]:
+        """While open, changes of these messages are put down to the call that makes them."""
+        return self.causes.editing(space, numbers, request_id)
 
-    @contextmanager
-    def filing(self, record: MailboxRecord, internet_message_id: str, request_id: str) -> Iterator[None]:
-        """A message with this Message-ID that is new in the mailbox is put down to the call that files it.
-
-        That is remembered until so many others were filed, as the message shows itself when the filing is over.
-        """
-        place = record.number, internet_message_id
-        self._filed.pop(place, None)
-        self._filed[place] = request_id
-        while len(self._filed) > FILED_KEPT:
-            del self._filed[next(iter(self._filed))]
-        try:
-            yield
-        except BaseException:
-            self._filed.pop(place, None)
-            raise
-
-    def _cause(self, place: tuple[int, int]) -> Cause:
-        request = self._edits.get(place)
-        return REMOTE if request is None else Cause(kind=CauseKind.API, request_id=request)
-
-    def _added_cause(self, record: MailboxRecord, summary: Summary) -> Cause:
-        request = self._filed.get((record.number, summary.internet_message_id))
-        return REMOTE if request is None else Cause(kind=CauseKind.API, request_id=request)
+    def filing(
+        self, record: MailboxRecord, internet_message_id: str, request_id: str
+    ) -> AbstractContextManager[None]:
+        """A message with this Message-ID that is new in the mailbox is put down to the call that files it."""
+        return self.causes.filing(record.number, internet_message_id, request_id)
 
     # --- mailboxes ----------------------------------------------------------------------------------------------
 
@@ -100,16 +76,33 @@ class Sync:
         """The mailbox whose messages are numbered in this space now."""
         return next((one for one in self.ledger.mailboxes.values() if one.space == space and space), None)
 
-    async def list_mailboxes(self, mail: MailAccount, shown: Mailboxes) -> None:
-        """Brings the kept mailboxes up to the provider's list."""
+    async def list_mailboxes(self, mail: MailAccount, shown: Mailboxes, cause: Cause = REMOTE) -> None:
+        """Brings the kept mailboxes up to the provider's list; what differs is put down to `cause`."""
+        self._shown = shown
         call = Call(deadline=_deadline(ROUND_SECONDS), lane=Lane.SYNC)
         rows = (await mail.list_mailboxes(call, counts=False))[:MAX_MAILBOXES]
+        slotted = mail.capabilities.numbering is Numbering.SLOT
         async with self.ledger.lock:
-            await self._settle_mailboxes(rows, shown, begins_empty=mail.capabilities.begins_empty)
+            gone = await self._settle_mailboxes(
+                rows, shown, cause, begins_empty=mail.capabilities.begins_empty
+            )
+            if not slotted:
+                for record in gone:
+                    await self._forget(record, cause)
+        if slotted:
+            for record in gone:
+                await self.slots.emptied(mail, record, call, cause)
+                async with self.ledger.lock:
+                    await self._drop(record, cause)
+
+    async def _relist(self, mail: MailAccount) -> None:
+        if self._shown is not None:
+            await self.list_mailboxes(mail, self._shown)
 
     async def _settle_mailboxes(
-        self, rows: Sequence[MailboxRow], shown: Mailboxes, *, begins_empty: bool
-    ) -> None:
+        self, rows: Sequence[MailboxRow], shown: Mailboxes, cause: Cause, *, begins_empty: bool
+    ) -> list[MailboxRecord]:
+        """Adds and renames; answers the mailboxes that are gone."""
         ledger = self.ledger
         known = {record.row.key: record for record in ledger.mailboxes.values()}
         baseline = ledger.counters == (1, 1)
@@ -120,18 +113,19 @@ class Sync:
             record = MailboxRecord(number=number, row=_kept(row), announce=begins_empty or not baseline)
             patch.mailboxes[number] = record
             if not baseline:
-                patch.entries.append(self._entries.mailbox_added(shown.show(record), number))
+                patch.entries.append(self._entries.mailbox_added(shown.show(record), number, cause))
             number += 1
         for row in rows:
             old = known.pop(row.key, None)
             if old is not None and old.row != _kept(row):
                 patch.mailboxes[old.number] = replace(old, row=_kept(row))
+                if old.row.path != row.path:
+                    patch.entries.append(self._entries.mailbox_renamed(old, row, cause, ledger.sequence))
         if patch.mailboxes:
             await ledger.commit(patch)
-        for record in known.values():
-            await self._forget(record)
+        return list(known.values())
 
-    async def _forget(self, record: MailboxRecord) -> None:
+    async def _forget(self, record: MailboxRecord, cause: Cause) -> None:
         """The mailbox is gone: its messages are removed, then it is."""
         position = self.ledger.positions.get(record.space)
         chunks = dict(await self.ledger.chunks(record.space, None)) if position is not None else {}
@@ -148,19 +142,25 @@ class Sync:
                     positions={record.space: position}, chunks={(record.space, index): chunks[index]}
                 )
                 for number in piece:
-                    patch.entries.append(
-                        self._entries.message_removed((record.number,), (record.space, number), REMOTE)
-                    )
+                    place = (record.space, number)
+                    patch.entries.append(self._entries.message_removed((record.number,), place, cause))
                 await self.ledger.commit(patch)
-        last = Patch(mailboxes={record.number: None}, entries=[self._entries.mailbox_removed(record)])
-        if position is not None:
+        await self._drop(record, cause)
+
+    async def _drop(self, record: MailboxRecord, cause: Cause) -> None:
+        """The last of a mailbox: its record and its position."""
+        last = Patch(mailboxes={record.number: None}, entries=[self._entries.mailbox_removed(record, cause)])
+        if record.space in self.ledger.positions:
             last.positions[record.space] = None
         await self.ledger.commit(last)
 
     # --- messages -----------------------------------------------------------------------------------------------
 
-    async def read(self, mail: MailAccount, scope: ScopeId) -> None:
-        """Brings one scope up to the provider."""
+    async def read(self, mail: MailAccount, scope: ScopeId, *, settled: bool) -> None:
+        """Brings one scope up to the provider; `settled`: the account was read to its end before."""
+        if mail.capabilities.numbering is Numbering.SLOT:
+            await self.slots.read(mail, scope, settled=settled)
+            return
         for _ in range(MAX_MOVES):
             record = self.record_of(scope)
             if record is None:
@@ -302,15 +302,19 @@ class Sync:
         for number in found.added:
             summary = summaries[number]
             flags = marks.flags(marks_of(found.chunks[number >> bits], number))
-            cause = self._added_cause(record, summary)
+            cause = self.causes.of_added((record.number,), summary.internet_message_id, REMOTE)
             patch.entries.append(make.message_added((record.number,), (space, number), summary, flags, cause))
         for number, change in sorted(found.changed.items()):
             place = (space, number)
             before, after = marks.flags(change.before), marks.flags(change.after)
-            patch.entries.append(make.flags_changed(place, before, after, self._cause(place), revision))
+            patch.entries.append(
+                make.flags_changed(place, before, after, self.causes.of(place, REMOTE), revision)
+            )
         for number in found.removed:
             patch.entries.append(
-                make.message_removed((record.number,), (space, number), self._cause((space, number)))
+                make.message_removed(
+                    (record.number,), (space, number), self.causes.of((space, number), REMOTE)
+                )
             )
 
     async def edited(self, record: MailboxRecord, piece: Numbered) -> None:
