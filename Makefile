@@ -35,7 +35,7 @@ test: $(DEV) $(GO) $(NODE) debian ## Run every test, quick ones first (a part: T
 ##@ For changes
 
 .PHONY: check
-check: ruff types imports contract generated compiled envoy yaml ## Lint, types, import rules, contract, generated code, gateway configuration
+check: ruff types imports contract generated compiled envoy yaml docs ## Lint, types, import rules, contract, generated code, gateway configuration
 
 .PHONY: gen
 gen: $(DEV) $(GO) $(NODE) ## Generate the code of all languages from proto/
@@ -50,6 +50,14 @@ fmt: $(DEV) ## Format Python and proto files
 .PHONY: bench
 bench: $(DEV) debian ## Measure, beside a bare IDLE loop where one can be: BENCH=latency, figures in docs/performance.md
 	@$(BIN)/python -m bench.$(BENCH) $(ARGS)
+
+.PHONY: docs
+docs: $(DEV) ## Build the documentation as a site in site/, strictly and without a network
+	@$(BIN)/zensical build --strict
+
+.PHONY: stranger
+stranger: ## Follow the README in a fresh clone with a clean environment, and time it per language
+	@$(PYTHON) scripts/stranger.py $(ARGS)
 
 .PHONY: chaos
 chaos: $(DEV) debian ## Kill parts of a whole Postroom amid deliveries, again and again (ROUNDS=5 of each kind, SEED=)

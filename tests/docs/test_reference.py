@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import MISSING, fields
@@ -64,3 +65,43 @@ def test_every_option_of_up_stands_in_the_reference_and_no_other() -> None:
         for one in re.findall(r"`(--[a-z-]+)", row)
     }
     assert shown == set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help"}
+
+
+def live_methods() -> dict[str, bool]:
+    """Every method of the contract, and whether it is served, as docs/status.md says."""
+    rows = re.findall(
+        r"^\| (\w+) \| `.*\| (live|later) \|$", (ROOT / "docs/status.md").read_text(), re.MULTILINE
+    )
+    return {name: state == "live" for name, state in rows}
+
+
+def test_the_comparison_calls_nothing_served_that_is_not() -> None:
+    methods = live_methods()
+    rows = re.findall(
+        r"^\| (.*?) \| (now|in the contract|no) \| (.*?) \|$",
+        (ROOT / "docs/parity.md").read_text(),
+        re.MULTILINE,
+    )
+    assert rows
+    claimed = {name for _, state, how in rows if state == "now" for name in re.findall(r"`([A-Z]\w+)`", how)}
+    named = {name for _, _, how in rows for name in re.findall(r"`([A-Z][a-z]\w+)`", how)}
+    assert {name for name in claimed & methods.keys() if not methods[name]} == set()
+    assert named - methods.keys() == set()
+
+
+def test_the_site_shows_every_page() -> None:
+    shown = set(re.findall(r'= "([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text()))
+    assert shown == {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copyfile(ROOT / "zensical.toml", tmp_path / "zensical.toml")
+    program = Path(sys.executable).with_name("zensical")
+    done = subprocess.run(
+        [program, "build", "--strict"], cwd=tmp_path, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3_000:]
+    assert (tmp_path / "site/reference/rest/index.html").exists()
+    outside = re.findall(r'(?:src|href)="(https?://[^"]+)"', (tmp_path / "site/index.html").read_text())
+    assert [one for one in outside if one.endswith((".js", ".css", ".woff2"))] == []
