@@ -152,15 +152,13 @@ async def _cell(row: Row, language: str, world: World, cast: Cast, gate: Gate) -
     began, failure = time.monotonic(), ""
     at: list[Step] = []
     try:
-        async with asyncio.timeout(ROW_SECONDS), cast.puppet(language, own=row.puppet == "own") as puppet:
+        async with cast.puppet(language, own=row.puppet == "own") as puppet:
             try:
                 await _play(Stage(row=row, language=language, world=world, puppet=puppet, gate=gate), at)
             except Exception as error:
                 raise _Failed(_told(error, at, puppet, row)) from error
     except _Failed as failed:
         failure = str(failed)
-    except TimeoutError:
-        failure = f"{at[-1] if at else 'the beginning'}: the row was not over after {ROW_SECONDS:g} s"
     except AssertionError as error:
         failure = str(error)
     finally:
@@ -173,7 +171,7 @@ class _Failed(Exception):
 
 
 async def _play(stage: Stage, at: list[Step]) -> None:
-    async with stage:
+    async with stage, asyncio.timeout(ROW_SECONDS):
         for step in stage.row.steps:
             at.append(step)
             await play(stage, step)

@@ -24,6 +24,7 @@ from tests.fixtures.postroom import free_port
 
 WITHIN: Final = 20.0
 ASK_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 5.0
 SHOWN: Final = 700
 
 
@@ -81,10 +82,12 @@ class Stage:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for one in self.clients:
-            with contextlib.suppress(AssertionError):
-                await self.puppet.ask("close", client=one, within=ASK_SECONDS)
-        await self._open.aclose()
+        try:
+            closing = [self.puppet.ask("close", client=one, within=CLOSE_SECONDS) for one in self.clients]
+            await asyncio.gather(*closing, return_exceptions=True)
+        finally:
+            # Never cut short: a gRPC server that is dropped before it has stopped blocks the interpreter for ever.
+            await asyncio.shield(self._open.aclose())
 
     def called(self, name: str) -> str:
         """A client's or watch's name within the puppet, which serves many rows."""
