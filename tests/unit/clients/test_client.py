@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import io
 import pkgutil
@@ -14,11 +15,13 @@ import grpc
 import postroom
 import pytest
 import trustme
+from google.api.httpbody_pb2 import HttpBody
 from postroom import errors, v1
 from postroom.calls_table import RULES
 from postroom.v1 import account_pb2, account_service_pb2, error_reason_pb2, message_service_pb2
 from postroom.v1.message_append_pb2 import AppendMessageRequest
 from postroom.v1.message_batch_pb2 import CopyMessagesRequest
+from postroom.v1.message_service_pb2 import GetMessageSourceResponse
 from postroom.v1.submission_service_pb2 import SubmitMessageRequest, SubmitMessageResponse
 from postroom_server.errors import OutcomeUnknown, ProviderUnreachable, RecipientsRefused, StoreUnavailable
 from postroom_server.errors import PostroomError as ServerError
@@ -213,6 +216,38 @@ async def test_a_download_is_whole_or_an_error(served: ServedNode, client: postr
     served.commands.fail_after = 500
     with pytest.raises(errors.MessageNotFound):
         await client.download(name)
+
+
+@pytest.mark.parametrize(
+    ("length", "digest", "damaged"),
+    [
+        ("8", hashlib.sha256(b"abcdefgh").hexdigest(), False),
+        (None, None, False),
+        ("9", None, True),
+        ("7", hashlib.sha256(b"abcdefgh").hexdigest(), True),
+        ("8", hashlib.sha256(b"abcdefgx").hexdigest(), True),
+    ],
+)
+async def test_a_download_is_compared_with_what_was_announced(
+    feed: ScriptedFeed, length: str | None, digest: str | None, damaged: bool
+) -> None:
+    async def answer(request: Any, context: Any) -> AsyncIterator[GetMessageSourceResponse]:
+        if length is not None:
+            await context.send_initial_metadata((("x-content-length", length),))
+        for piece in (b"abcd", b"efgh"):
+            yield GetMessageSourceResponse(body=HttpBody(data=piece))
+        if digest is not None:
+            context.set_trailing_metadata((("x-content-sha256", digest),))
+
+    feed.node.answers["MessageService.GetMessageSource"] = answer
+    target = io.BytesIO()
+    async with postroom.connect(feed.address, ADMIN) as client:
+        if damaged:
+            with pytest.raises(postroom.DownloadDamaged):
+                await client.download("accounts/a/messages/m", target)
+        else:
+            assert await client.download("accounts/a/messages/m", target) == b""
+            assert target.getvalue() == await client.download("accounts/a/messages/m") == b"abcdefgh"
 
 
 async def in_pieces(raw: bytes, size: int) -> AsyncIterator[bytes]:
