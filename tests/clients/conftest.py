@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.clients.scenarios.report import MATRIX
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The matrix, as it is in build/scenarios.md."""
-    from tests.clients.test_scenarios import MATRIX
-
     if MATRIX in config.stash:
         terminalreporter.section("clients and scenarios")
         terminalreporter.write_line(config.stash[MATRIX])

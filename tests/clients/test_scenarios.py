@@ -14,7 +14,6 @@ from tests.clients.scenarios.table import LEAST_ROWS, WORDS, Row, TableWrong, lo
 from tests.fixtures.postroom import Up
 
 ROWS = load()
-MATRIX = pytest.StashKey[str]()
 RUN_SECONDS = 240
 
 
@@ -36,7 +35,7 @@ def cells(request: pytest.FixtureRequest, postroom: Up) -> Cells:
     played = asyncio.run(run(rows, languages, postroom))
     text = report.matrix(rows, languages, played)
     report.write(text)
-    request.config.stash[MATRIX] = text
+    request.config.stash[report.MATRIX] = text
     return played
 
 

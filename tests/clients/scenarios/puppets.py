@@ -196,9 +196,7 @@ class Puppet:
                 told = await future
         except TimeoutError:
             raise AssertionError(f"no answer within {within:g} s") from None
-        return Answer(
-            ok=told.get("ok"), error=told.get("error") or {}, seconds=time.monotonic() - began
-        )
+        return Answer(ok=told.get("ok"), error=told.get("error") or {}, seconds=time.monotonic() - began)
 
     def watch(self, name: str) -> WatchLog:
         """What a watch told so far."""

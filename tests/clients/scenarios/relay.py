@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import grpc
 from postroom.v1.change_pb2 import Change
 from postroom.v1.change_service_pb2 import StreamEnd, WatchChangesResponse
+from postroom.v1.reset_pb2 import Reset
 
 from tests.clients.scenarios import wire
 
@@ -82,6 +83,12 @@ def _unknown_end(method: str, message: bytes) -> Iterable[bytes]:
         )
 
 
+def _reset(cursor: bytes) -> bytes:
+    """A frame that says that the feed was rolled back to `cursor`."""
+    what = wire.encode(1, b"accounts/-") + wire.encode(2, Reset.Reason.STORE_ROLLED_BACK)
+    return wire.encode(_FRAMES["cursor"], cursor) + wire.encode(_FRAMES["reset"], what)
+
+
 def _corrupted(method: str, message: bytes) -> Iterable[bytes]:
     """The last byte of every piece is another one; for a piece of a download that is its data."""
     yield message[:-1] + bytes([message[-1] ^ 1]) if message else message
@@ -98,6 +105,7 @@ SKEWS: Final[dict[str, Skew]] = {
     "unknown frame": _unknown_frame,
     "unknown end": _unknown_end,
     "unknown reason": _unaltered,
+    "reset": _unaltered,
     "corrupted": _corrupted,
     "truncated": _unaltered,
 }
@@ -189,7 +197,13 @@ class Relay(grpc.GenericRpcHandler):
 
     async def _skewed(self, method: str, call: Any) -> AsyncIterator[bytes]:
         held: bytes | None = None
+        cursor = b""
         async for message in call:
+            if self.skew == "reset" and method == "ChangeService.WatchChanges":
+                if wire.first(message, _FRAMES["change"]) is not None:
+                    self.skew = "none"
+                    yield _reset(cursor)
+                cursor = wire.first(message, _FRAMES["cursor"]) or b""
             for one in SKEWS[self.skew](method, message):
                 self._note_end(method, one)
                 if held is not None:

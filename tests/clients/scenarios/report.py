@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import pytest
+
 from tests.clients.scenarios.puppets import ROOT
 from tests.clients.scenarios.runner import Cells
 from tests.clients.scenarios.table import Row
 
 REPORT: Final = ROOT / "build/scenarios.md"
+MATRIX: Final = pytest.StashKey[str]()
+"""The matrix of a run of pytest, for its summary."""
 
 
 def matrix(rows: Sequence[Row], languages: Sequence[str], cells: Cells) -> str:

@@ -24,9 +24,9 @@ from tests.fixtures.postroom import Up
 from tests.fixtures.rest import web_session
 
 ROW_SECONDS: Final = 75.0
-AT_ONCE: Final = 8
-"""Rows that are played side by side; those that mostly wait come first and count for nothing."""
-WAITING: Final = frozenset({"half-open"})
+AT_ONCE: Final = 5
+"""Light rows that are played side by side; those that mostly wait count for nothing, heavy ones take turns."""
+WAITING: Final = frozenset({"half-open", "slow-handler"})
 EVENTS_SHOWN: Final = 6
 
 
@@ -121,14 +121,19 @@ async def run(rows: Sequence[Row], languages: Sequence[str], shared: Up) -> Cell
             both = [_side_by_side(harmless, languages, World(shared, session), cast)]
             if up is not None:
                 both.append(_in_turn(breakable, languages, World(up, session), cast))
-            return {(cell.row, cell.language): cell for cells in await asyncio.gather(*both) for cell in cells}
+            return {
+                (cell.row, cell.language): cell for cells in await asyncio.gather(*both) for cell in cells
+            }
 
 
-async def _side_by_side(rows: Sequence[Row], languages: Sequence[str], world: World, cast: Cast) -> list[Cell]:
-    few = asyncio.Semaphore(AT_ONCE)
+async def _side_by_side(
+    rows: Sequence[Row], languages: Sequence[str], world: World, cast: Cast
+) -> list[Cell]:
+    light, heavy = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(1)
 
     async def one(row: Row) -> list[Cell]:
-        async with contextlib.nullcontext() if row.name in WAITING else few:
+        lane = heavy if row.heavy else light
+        async with contextlib.nullcontext() if row.name in WAITING else lane:
             return await _row(row, languages, world, cast)
 
     return [cell for cells in await asyncio.gather(*map(one, rows)) for cell in cells]
@@ -143,7 +148,9 @@ async def _row(row: Row, languages: Sequence[str], world: World, cast: Cast) -> 
     gate = Gate(len(present))
     played = await asyncio.gather(*(_cell(row, language, world, cast, gate) for language in present))
     absent = [
-        Cell(row=row.name, language=one, missing=cast.missing[one]) for one in languages if one in cast.missing
+        Cell(row=row.name, language=one, missing=cast.missing[one])
+        for one in languages
+        if one in cast.missing
     ]
     return [*played, *absent]
 
@@ -190,5 +197,3 @@ def _told(error: Exception, at: Sequence[Step], puppet: Puppet, row: Row) -> str
     if said := puppet.stderr():
         lines.append(f"standard error of the {puppet.language} puppet:\n{said}")
     return "\n".join(lines)
-
-

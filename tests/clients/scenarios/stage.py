@@ -127,7 +127,9 @@ class Stage:
             self.keep(given, answer.ok)
         check_time(given, seconds)
 
-    async def until(self, predicate: Callable[[], Any], given: Mapping[str, Any], what: Callable[[], str]) -> None:
+    async def until(
+        self, predicate: Callable[[], Any], given: Mapping[str, Any], what: Callable[[], str]
+    ) -> None:
         """Waits until something is so, at most as long as the step says, and tells what was seen instead."""
 
         def holds() -> bool:
@@ -151,7 +153,9 @@ class Stage:
                 before = last.get(account, 0)
                 again = name in self.repeats_allowed and sequence == before
                 assert sequence > before or again, f"watch {name}: {account} {sequence} after {before}"
-                assert one["finished"] != one["cursor"], f"watch {name}: finished before it was handled: {one}"
+                assert one["finished"] != one["cursor"], (
+                    f"watch {name}: finished before it was handled: {one}"
+                )
                 last[account] = sequence
 
 
@@ -184,7 +188,9 @@ def check_time(given: Mapping[str, Any], seconds: float) -> None:
     if "within" in given:
         assert seconds <= given["within"] + 0.5, f"only after {seconds:.2f} s, not within {given['within']}"
     if "after" in given:
-        assert seconds >= given["after"], f"after {seconds:.2f} s, and not before {given['after']} was expected"
+        assert seconds >= given["after"], (
+            f"after {seconds:.2f} s, and not before {given['after']} was expected"
+        )
 
 
 def shown(value: Any) -> str:

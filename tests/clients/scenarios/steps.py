@@ -34,7 +34,9 @@ def _step(work: Callable[[Stage, Given], Awaitable[None]]) -> Callable[[Stage, G
 async def play(stage: Stage, step: Step) -> None:
     """Does one step; AssertionError when what came is not what the step expects."""
     stage.began = time.monotonic()
-    await STEPS[step.word](stage, {**stage.filled(step.given), "keep": step.given.get("keep", {}), "step": step})
+    await STEPS[step.word](
+        stage, {**stage.filled(step.given), "keep": step.given.get("keep", {}), "step": step}
+    )
 
 
 async def _ask(stage: Stage, do: str, given: Given, *, longest: float = ASK_SECONDS, **words: Any) -> Answer:
@@ -48,7 +50,10 @@ async def _ask(stage: Stage, do: str, given: Given, *, longest: float = ASK_SECO
 
 @_step
 async def connect(stage: Stage, given: Given) -> None:
-    address, token = given.get("address", stage.variables["address"]), given.get("token", stage.variables["token"])
+    address, token = (
+        given.get("address", stage.variables["address"]),
+        given.get("token", stage.variables["token"]),
+    )
     answer = await _ask(stage, "connect", given, address=address, token=token)
     assert answer.ok is not None, f"the client does not connect: {shown(answer.error)}"
     stage.clients.append(stage.called(given.get("client", "c")))
@@ -95,7 +100,9 @@ async def upload(stage: Stage, given: Given) -> None:
     account = stage.variables["account"]
     named = given.get("requestId", "")
     key = f"upload {named or given['step'].number}"
-    raw = stage.variables.setdefault(key, letter(account, given.get("subject", "Upload"), size=given["bytes"]))
+    raw = stage.variables.setdefault(
+        key, letter(account, given.get("subject", "Upload"), size=given["bytes"])
+    )
     with tempfile.NamedTemporaryFile(prefix="upload-", suffix=".eml") as file:
         await asyncio.to_thread(Path(file.name).write_bytes, raw)
         answer = await _ask(stage, "upload", given, parent=account, path=file.name, requestId=named)
@@ -155,7 +162,9 @@ async def stats(stage: Stage, given: Given) -> None:
         assert answer.ok["rssBytes"] > 0, shown(answer.ok)
         if "tasks_at_most" not in given or answer.ok["tasks"] <= given["tasks_at_most"]:
             break
-        assert time.monotonic() < deadline, f"{answer.ok['tasks']} tasks, not {given['tasks_at_most']} at most"
+        assert time.monotonic() < deadline, (
+            f"{answer.ok['tasks']} tasks, not {given['tasks_at_most']} at most"
+        )
         await asyncio.sleep(LOOK_PAUSE)
     stage.keep(given, answer.ok)
 
@@ -182,7 +191,9 @@ async def states(stage: Stage, given: Given) -> None:
     await stage.until(
         lambda: [one for one, _ in log.states] == given["are"],
         given,
-        lambda: f"the states are {[one for one, _ in log.states]}, not {given['are']}; error {shown(log.error)}",
+        lambda: (
+            f"the states are {[one for one, _ in log.states]}, not {given['are']}; error {shown(log.error)}"
+        ),
     )
 
 
@@ -221,6 +232,16 @@ async def changes(stage: Stage, given: Given) -> None:
         all_there, given, lambda: f"the changes are {subjects()[-LAST_SHOWN:]} {kinds()[-LAST_SHOWN:]}, error {shown(log.error)}"
     )  # fmt: skip
     stage.keep(given, {"changes": log.changes})
+
+
+@_step
+async def resets(stage: Stage, given: Given) -> None:
+    log = stage.watch(given)
+    await stage.until(
+        lambda: [one["why"] for one in log.resets] == given["are"],
+        given,
+        lambda: f"the resets are {shown(log.resets)}; error {shown(log.error)}",
+    )
 
 
 @_step

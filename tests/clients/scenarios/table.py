@@ -45,7 +45,13 @@ class Word:
 
 
 NUMBER: Final = (int, float)
-OUTCOME: Final[Mapping[str, Any]] = {"ok": dict, "error": dict, "within": NUMBER, "after": NUMBER, "keep": dict}
+OUTCOME: Final[Mapping[str, Any]] = {
+    "ok": dict,
+    "error": dict,
+    "within": NUMBER,
+    "after": NUMBER,
+    "keep": dict,
+}
 WORDS: Final[Mapping[str, Word]] = {
     # What the client does, in the words of the puppet.
     "connect": Word(keys={"client": str, "address": str, "token": str}, bare="client"),
@@ -76,7 +82,8 @@ WORDS: Final[Mapping[str, Word]] = {
     "changes": Word(
         keys={"watch": str, "subjects": list, "kinds": list, "within": NUMBER, "keep": dict}, bare="subjects"
     ),
-    "ended": Word(keys={"watch": str, "error": dict, "within": NUMBER, "last": str}, must=("error",)),
+    "resets": Word(keys={"watch": str, "are": list, "within": NUMBER}, bare="are", must=("are",)),
+    "ended": Word(keys={"watch": str, "error": dict, "within": NUMBER, "after": NUMBER, "last": str}, must=("error",)),
     "every": Word(keys={"watch": str, "count": int, "state": str, "changes": int, "within": NUMBER}, must=("count",)),
     # What happens in the world.
     "accounts": Word(keys={"count": int, "label": str, "keep": str}, must=("count", "label", "keep")),
@@ -97,7 +104,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "drain": Word(keys={"node": int}, bare="node", must=("node",), once=True),
     "submissions": Word(keys={"are": int, "within": NUMBER}, bare="are", must=("are",)),
 }  # fmt: skip
-_WATCHING: Final = frozenset({"look", "stop", "states", "state", "changes", "ended", "every"})
+_WATCHING: Final = frozenset({"look", "stop", "states", "state", "changes", "resets", "ended", "every"})
 _CALLING: Final = frozenset({"close", "call", "pages", "download", "upload", "watch"})
 
 
@@ -134,6 +141,11 @@ class Row:
     puppet: str
     relay: bool
     steps: tuple[Step, ...]
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it moves so many bytes that it would slow down rows beside it."""
+        return any(step.word in ("letter", "upload") for step in self.steps)
 
 
 def load(text: str | None = None) -> list[Row]:
@@ -214,7 +226,10 @@ def _check_names(row: Row) -> None:
             watches.add(given.get("watch", "w"))
         elif step.word in _WATCHING and given.get("watch", "w") not in watches:
             raise TableWrong(f"{where}: there is no such watch")
-        if step.word in ("answer", "running", "cancel") and given.get("of", given.get("answer")) not in answers:
+        if (
+            step.word in ("answer", "running", "cancel")
+            and given.get("of", given.get("answer")) not in answers
+        ):
             raise TableWrong(f"{where}: no earlier step is named so by `as`")
         if step.word in ("skew", "refuse", "server") and not row.relay:
             raise TableWrong(f"{where}: only a row with `relay: true` has a relay")

@@ -22,6 +22,8 @@ from tests.fixtures.rest import Reply, Rest
 
 INSISTS_SECONDS: Final = 25.0
 REPLACED_SECONDS: Final = 20.0
+LONG_NAME: Final = 500
+"""Bytes of one recipient with a long name."""
 LINE: Final = b"0123456789abcdef" * 4 + b"\r\n"
 
 
@@ -91,7 +93,9 @@ class World:
         """A sandbox account that keeps no copy of what it sends, connected; its name."""
         ident = f"{hint}-{secrets.token_hex(4)}"
         account = {"email": f"{ident}@sandbox.test", "sandbox": {}, "sentCopy": "NEVER", "labels": labels}
-        await self.insist("POST", "/v1/accounts", {"accountId": ident, "account": account, "requestId": ident})
+        await self.insist(
+            "POST", "/v1/accounts", {"accountId": ident, "account": account, "requestId": ident}
+        )
         name = f"accounts/{ident}"
 
         async def connected() -> bool:
@@ -154,7 +158,8 @@ def email(account: str) -> str:
 
 def letter(account: str, subject: str, *, size: int = 0, wide: int = 0) -> bytes:
     """A message from an account to itself, with a body of `size` bytes or a little more."""
-    to = ", ".join([email(account), *(f"reader-{one}@example.org" for one in range(wide // 30))])
+    readers = (f"{'A long name ' * 40}<reader-{one}@example.org>" for one in range(wide // LONG_NAME))
+    to = ",\r\n ".join([email(account), *readers])
     head = f"From: {email(account)}\r\nTo: {to}\r\nSubject: {subject}\r\n"
     head += f"Message-ID: <{secrets.token_hex(12)}@sandbox.test>\r\n\r\nHello\r\n"
     return head.encode() + LINE * (size // len(LINE) + 1 if size else 0)
