@@ -139,7 +139,7 @@ def translate(page: Keyed, ground: Ground, located: Sequence[Location] = ()) -> 
     if ground.home is None:
         for mark, keys in _mailbox_marks(page.on, ground):
             _add(on, mark, (slots[key] for key in keys if key in slots))
-        for mark, keys in _mailbox_marks(page.off, ground):
+        for mark, keys in _mailbox_marks(_listed(page.off, ground), ground):
             _add(off, mark, (slots[key] for key in keys if key in slots))
     else:
         _place(on, off, _wanted(page, ground, slots, answers), ground)
@@ -217,6 +217,15 @@ def _mailbox_marks(marked: Mapping[Mark, ItemKeys], ground: Ground) -> Iterable[
             number = ground.number(marked_mailbox(mark))
             if number:
                 yield mailbox_number_mark(number), keys
+
+
+def _listed(marked: Mapping[Mark, ItemKeys], ground: Ground) -> dict[Mark, ItemKeys]:
+    """The marks without those of mailboxes that are not known: nothing can have left them."""
+    return {
+        mark: keys
+        for mark, keys in marked.items()
+        if mark[0] is MarkKind.MAILBOX and marked_mailbox(mark) in ground.numbers
+    }
 
 
 def _add(into: dict[Mark, BitMap], mark: Mark, slots: Iterable[int]) -> None:

@@ -1,7 +1,7 @@
 """Callers' commands on a live account that this node owns: list, read, search, change.
 
-It owns the way from public names to the provider's keys and back; it refuses connections, retries and the diff. Each
-command first waits until the account is ready, within the call's deadline, and ends by that deadline.
+It owns what is asked of the provider for each; it refuses connections, retries, the diff, and the way from public names
+to the provider's keys (`places`). Each command first waits until the account is ready, within the call's deadline, and ends by that deadline.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Final
 from pyroaring import BitMap
 
 from postroom_server.domain.flags import Flag
-from postroom_server.domain.identity import BadId
-from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId, item_key, split_key
+from postroom_server.domain.keys import ItemKey, NumberedKeys, ScopeId
 from postroom_server.domain.mailboxes import Mailbox, MailboxRecord, Role
 from postroom_server.domain.messages import AttachmentStream, ByteStream, Message, Summary, View
 from postroom_server.domain.ports import (
@@ -23,6 +22,7 @@ from postroom_server.domain.ports import (
     ItemEdit,
     MailAccount,
     MarkKind,
+    Membership,
     Numbered,
     Observations,
     Outcome,
@@ -31,24 +31,22 @@ from postroom_server.domain.search import Coverage, Filter, SearchQuery
 from postroom_server.errors import (
     AttachmentNotFound,
     MailboxNotFound,
-    MailboxNotSelectable,
+    MembershipSingle,
     MessageNotFound,
     NotImplementedYet,
     PageTokenInvalid,
     PostroomError,
 )
 from postroom_server.ids import AccountId, AttachmentId, MailboxId, MessageId
+from postroom_server.workers import places
 from postroom_server.workers.account import AccountWorker
+from postroom_server.workers.places import Place
 from postroom_server.workers.supervisor import Supervisor
 
-CHUNKS_PER_LOOK: Final = 32
-"""Chunks of a snapshot that one look from the newest end loads."""
 FULL_AT_ONCE: Final = 4
 """Messages of a listing whose text is read at the same time."""
 LIST_TEXT_BUDGET: Final = 64 * 1024
 """Bytes of each text in a listing with view FULL."""
-
-_ROLES: Final[Mapping[str, Role]] = {role.value: role for role in Role}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +104,7 @@ class Commands:
     async def get_mailbox(self, call: Call, account: AccountId, mailbox: MailboxId) -> Mailbox:
         """One mailbox by id or role, with counts."""
         worker, _ = await self._open(call, account)
-        wanted = worker.entries.mailbox_id(_record(worker, mailbox))
+        wanted = worker.entries.mailbox_id(places.record_of(worker, mailbox))
         for one in await self.list_mailboxes(call, account, counts=True):
             if one.id == wanted:
                 return one
@@ -126,15 +124,15 @@ class Commands:
     ) -> MessagePage:
         """One page in arrival order, newest first; arrivals during paging shift nothing."""
         worker, mail = await self._open(call, account)
-        record = _selectable(worker, mailbox)
-        if after is not None and after[0] != record.space:
+        record = places.selectable(worker, mailbox)
+        space = places.space_of(worker, record)
+        if after is not None and after[0] != space:
             raise PageTokenInvalid
-        numbers = await _newest(worker, record, limit + 1, after[1] if after else None)
-        more = len(numbers) > limit
-        numbers = numbers[:limit]
-        keys = [_key(record, number) for number in numbers]
+        found = await places.newest(worker, record, limit + 1, after[1] if after else None)
+        more, found = len(found) > limit, found[:limit]
+        keys = [place.key for place in found]
         messages = await self._messages(call, worker, mail, keys, view)
-        return MessagePage(messages=messages, next=(record.space, numbers[-1]) if more else None)
+        return MessagePage(messages=messages, next=(space, found[-1].number) if more else None)
 
     async def _messages(
         self,
@@ -144,14 +142,14 @@ class Commands:
         keys: Sequence[ItemKey],
         view: View,
     ) -> list[Message]:
-        """Messages of some keys of one mailbox, in their order; those that are gone are left out."""
+        """Messages of some keys, in their order; those that are gone are left out."""
         found: dict[ItemKey, Summary] = {}
         if keys:
             async for summary in mail.summaries(call, keys):
                 found[summary.key] = summary
         ordered = [found[key] for key in keys if key in found]
         if view is View.BASIC:
-            return [_public(worker, summary) for summary in ordered]
+            return await places.public(worker, mail, call, ordered)
         gate = asyncio.Semaphore(FULL_AT_ONCE)
 
         async def whole(summary: Summary) -> Message | None:
@@ -170,7 +168,7 @@ class Commands:
     ) -> Message:
         """One message; each text is cut to `text_budget` bytes."""
         worker, mail = await self._open(call, account)
-        key = _find(worker, message)
+        key = (await places.find(worker, message)).key
         if view is View.FULL:
             return await self._content(call, worker, mail, key, text_budget)
         for found in await self._messages(call, worker, mail, [key], view):
@@ -181,8 +179,11 @@ class Commands:
         self, call: Call, worker: AccountWorker, mail: MailAccount, key: ItemKey, budget: int
     ) -> Message:
         content = await mail.content(call, key, text_budget=budget)
+        shown = await places.public(worker, mail, call, (content.summary,))
+        if not shown:
+            raise MessageNotFound
         return replace(
-            _public(worker, content.summary),
+            shown[0],
             headers=content.headers,
             text=content.text,
             html=content.html,
@@ -193,14 +194,14 @@ class Commands:
     async def source(self, call: Call, account: AccountId, message: MessageId) -> ByteStream:
         """The message's RFC 5322 bytes."""
         worker, mail = await self._open(call, account)
-        return await mail.source(call, _find(worker, message))
+        return await mail.source(call, (await places.find(worker, message)).key)
 
     async def attachment(
         self, call: Call, account: AccountId, message: MessageId, attachment: AttachmentId
     ) -> AttachmentStream:
         """One attachment, decoded."""
         worker, mail = await self._open(call, account)
-        key = _find(worker, message)
+        key = (await places.find(worker, message)).key
         for found in await self._messages(call, worker, mail, [key], View.BASIC):
             for part in found.summary.parts:
                 if part.id == attachment:
@@ -225,7 +226,7 @@ class Commands:
         if len(mailboxes) != 1:
             raise NotImplementedYet("A search is of exactly one mailbox for now.")
         worker, mail = await self._open(call, account)
-        record = _selectable(worker, mailboxes[0])
+        record = places.selectable(worker, mailboxes[0])
         query = SearchQuery(mailbox=record.row.key, filter=filter, limit=limit)
         page = await mail.search(call, query, after)
         messages = await self._messages(call, worker, mail, page.keys, view)
@@ -241,21 +242,36 @@ class Commands:
         *,
         add: frozenset[Flag],
         remove: frozenset[Flag],
+        enter: Sequence[MailboxId] = (),
+        leave: Sequence[MailboxId] = (),
     ) -> Sequence[MessageResult]:
-        """Adds and removes flags: one result per message, in the caller's order."""
+        """Adds and removes flags, and mailboxes where a message may be in several.
+
+        Returns:
+            One result per message, in the caller's order.
+
+        Raises:
+            MembershipSingle: Mailboxes are named, and a message is in exactly one here.
+        """
         worker, mail = await self._open(call, account)
+        if (enter or leave) and mail.capabilities.membership is Membership.ONE:
+            raise MembershipSingle
+        edit = ItemEdit(
+            add_flags=add,
+            remove_flags=remove,
+            add_mailboxes=frozenset(places.selectable(worker, one).row.key for one in enter),
+            remove_mailboxes=frozenset(places.selectable(worker, one).row.key for one in leave),
+        )
         results: dict[MessageId, MessageResult] = {}
-        by_record: dict[int, dict[ItemKey, MessageId]] = {}
+        by_space: dict[int, dict[MessageId, Place]] = {}
         for message in messages:
             try:
-                record, key = _place(worker, message)
-                by_record.setdefault(record.number, {})[key] = message
+                place = await places.find(worker, message)
+                by_space.setdefault(place.space, {})[message] = place
             except MessageNotFound as gone:
                 results[message] = MessageResult(message=message, outcome=Outcome.GONE, error=gone)
-        edit = ItemEdit(add_flags=add, remove_flags=remove)
-        for number, keys in by_record.items():
-            record = worker.ledger.mailboxes[number]
-            results.update(await self._modify(call, worker, mail, record, keys, edit))
+        for space, found in by_space.items():
+            results.update(await self._modify(call, worker, mail, space, found, edit))
         return [results[message] for message in messages]
 
     async def _modify(
@@ -263,28 +279,40 @@ class Commands:
         call: Call,
         worker: AccountWorker,
         mail: MailAccount,
-        record: MailboxRecord,
-        keys: Mapping[ItemKey, MessageId],
+        space: int,
+        found: Mapping[MessageId, Place],
         edit: ItemEdit,
     ) -> Mapping[MessageId, MessageResult]:
         results = {
             message: MessageResult(message=message, outcome=Outcome.NOT_TRIED, error=None)
-            for message in keys.values()
+            for message in found
         }
-        numbers = [split_key(key)[2] for key in keys]
+        by_key = {place.key: (message, place) for message, place in found.items()}
         done = BitMap()
-        with worker.sync.editing(record.space, numbers, call.request_id):
+        with worker.sync.editing(space, [place.number for place in found.values()], call.request_id):
             try:
-                async for item in mail.modify(call, list(keys), edit):
-                    message = keys[item.key]
+                async for item in mail.modify(call, list(by_key), edit):
+                    message, place = by_key[item.key]
                     results[message] = MessageResult(message=message, outcome=item.outcome, error=item.error)
                     if item.outcome is Outcome.DONE:
-                        done.add(split_key(item.key)[2])
+                        done.add(place.number)
             finally:
-                if done:
-                    await worker.sync.edited(record, _edited(record, done, edit))
-                worker.look(frozenset({ScopeId(record.row.key)}))
+                await _bring_up(worker, next(iter(found.values())).record, done, edit)
         return results
+
+
+async def _bring_up(
+    worker: AccountWorker, record: MailboxRecord | None, done: BitMap, edit: ItemEdit
+) -> None:
+    """The snapshot learns what was done, and sync has a look: it may not have been all."""
+    if record is None:
+        if done:
+            await worker.sync.slots.changed(done, edit)
+        worker.look()
+        return
+    if done:
+        await worker.sync.edited(record, _edited(record, done, edit))
+    worker.look(frozenset({ScopeId(record.row.key)}))
 
 
 def _edited(record: MailboxRecord, numbers: BitMap, edit: ItemEdit) -> Numbered:
@@ -299,75 +327,3 @@ def _edited(record: MailboxRecord, numbers: BitMap, edit: ItemEdit) -> Numbered:
         off={(MarkKind.FLAG, flag): keys for flag in edit.remove_flags},
         gone=nothing,
     )
-
-
-def _record(worker: AccountWorker, mailbox: MailboxId) -> MailboxRecord:
-    """The record of a mailbox by id or role. Raises MailboxNotFound."""
-    records = worker.ledger.mailboxes
-    role = _ROLES.get(mailbox)
-    if role is not None:
-        for record in sorted(records.values(), key=lambda one: one.number):
-            if worker.show(record).row.role is role:
-                return record
-        raise MailboxNotFound(f"The account has no mailbox with the role {mailbox}.", mailbox=mailbox)
-    try:
-        return records[worker.entries.identity.mailbox_number(worker.account.id, mailbox)]
-    except (BadId, KeyError):
-        raise MailboxNotFound(mailbox=mailbox[:64]) from None
-
-
-def _selectable(worker: AccountWorker, mailbox: MailboxId) -> MailboxRecord:
-    record = _record(worker, mailbox)
-    if record.row.scope is None or not record.row.selectable:
-        raise MailboxNotSelectable(mailbox=mailbox)
-    return record
-
-
-def _place(worker: AccountWorker, message: MessageId) -> tuple[MailboxRecord, ItemKey]:
-    """Where a message is. Raises MessageNotFound."""
-    try:
-        space, number = worker.entries.identity.place(worker.account.id, message)
-    except BadId:
-        raise MessageNotFound(message=message[:64]) from None
-    record = worker.sync.by_space(space)
-    if record is None:
-        raise MessageNotFound(message=message)
-    return record, _key(record, number)
-
-
-def _find(worker: AccountWorker, message: MessageId) -> ItemKey:
-    return _place(worker, message)[1]
-
-
-def _key(record: MailboxRecord, number: int) -> ItemKey:
-    return item_key(ScopeId(record.row.key), record.epoch, number)
-
-
-def _public(worker: AccountWorker, summary: Summary) -> Message:
-    scope, epoch, number = split_key(summary.key)
-    record = worker.sync.record_of(scope)
-    if record is None or record.epoch != epoch:
-        raise MessageNotFound
-    return worker.entries.message((record.number,), (record.space, number), summary)
-
-
-async def _newest(worker: AccountWorker, record: MailboxRecord, limit: int, before: int | None) -> list[int]:
-    """At most `limit` numbers of the snapshot below `before`, the largest first."""
-    position = worker.ledger.positions.get(record.space)
-    if position is None:
-        return []
-    bits = position.span_bits
-    top = (min(before, position.next_number) if before is not None else position.next_number) - 1
-    index = top >> bits
-    numbers: list[int] = []
-    while index >= 0 and len(numbers) < limit:
-        wanted = list(range(index, max(index - CHUNKS_PER_LOOK, -1), -1))
-        found = await worker.ledger.chunks(record.space, wanted)
-        for one in wanted:
-            chunk = found.get(one)
-            if chunk is not None:
-                numbers.extend(number for number in reversed(chunk.members) if number <= top)
-            if len(numbers) >= limit:
-                break
-        index -= CHUNKS_PER_LOOK
-    return numbers[:limit]

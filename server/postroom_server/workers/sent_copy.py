@@ -15,7 +15,7 @@ from postroom_server.domain.keys import ScopeId, split_key
 from postroom_server.domain.mailboxes import MailboxRecord, Role
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream
 from postroom_server.domain.outbox import Submission
-from postroom_server.domain.ports import Call, MailAccount
+from postroom_server.domain.ports import Call, MailAccount, Numbering
 from postroom_server.domain.search import Condition, SearchQuery
 from postroom_server.ids import message_name
 from postroom_server.workers.account import AccountWorker
@@ -78,6 +78,9 @@ async def _append(
 ) -> str:
     stream = ByteStream(content_type="message/rfc822", size_bytes=len(raw), exact=True, chunks=_chunks(raw))
     key = await mail.append(call, record.row.key, stream, frozenset({SEEN}), received)
+    if key is not None and mail.capabilities.numbering is Numbering.SLOT:
+        found = await worker.sync.slots.arrived(mail, call, (key,))
+        return message_name(worker.account.id, found[key]) if key in found else ""
     if key is None or not record.space:
         return ""
     _, epoch, number = split_key(key)

@@ -34,11 +34,13 @@ from postroom_server.domain.sync import (
 )
 from postroom_server.workers.causes import Causes
 from postroom_server.workers.entries import REMOTE, Entries
-from postroom_server.workers.ledger import Ledger, Patch
+from postroom_server.workers.ledger import Ledger, LedgerMoved, Patch
 from postroom_server.workers.slot_index import SlotIndex
 
 TOLD_CHANGES: Final = 200
 """Messages per commit that tells of them."""
+MAX_MOVES: Final = 5
+"""Times that what a call has done is committed again because the store moved under it."""
 MAX_ABSENT: Final = 1_000
 """Mailboxes that are remembered as gone."""
 SILENT_CHANGES: Final = 10_000
@@ -179,9 +181,16 @@ class SlotCommits:
         return translated.observed.present.numbers, list(again.values())
 
     async def told(self, observed: Numbered, cause: Cause = REMOTE) -> None:
-        """Commits what is known without a page: what a call of ours has done."""
-        async with self.ledger.lock:
-            await self._commit(SlotPage(observed=observed), _Telling(cause=cause), None)
+        """Commits what is known without a page: what a call of ours has done. Raises LedgerMoved after MAX_MOVES."""
+        for left in reversed(range(MAX_MOVES)):
+            try:
+                async with self.ledger.lock:
+                    await self._commit(SlotPage(observed=observed), _Telling(cause=cause), None)
+            except LedgerMoved:
+                if not left:
+                    raise
+            else:
+                return
 
     def _unsummarised(self, look: Look, ground: Ground) -> list[ItemKey]:
         """New keys that would have to be told, but are not known well enough: they were there before the look began."""

@@ -70,7 +70,7 @@ class SlotSync:
     def __init__(self, commits: SlotCommits, relist: Relist) -> None:
         """`relist` brings the mailboxes up to the provider's list, when a page names one that is not known."""
         self._commits, self._relist = commits, relist
-        self._ledger, self._index = commits.ledger, commits.index
+        self._ledger, self.index = commits.ledger, commits.index
 
     # --- readings -----------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class SlotSync:
             page = await self._with_missing(reading, page, seen)
         size, silent = GATHERED_ROWS, reading.quiet or reading.quiet_new
         if not silent and len(page.present) > TOLD_ROWS:
-            known = await self._index.slots(page.present.keys)
+            known = await self.index.slots(page.present.keys)
             size = TOLD_ROWS if len(page.present) - len(known) > TOLD_ROWS else size
         for piece in slots.cut(page, size):
             seen |= await self._take_piece(reading, piece)
@@ -171,8 +171,8 @@ class SlotSync:
                 expected |= chunk.members
         else:
             expected |= slots.held(chunks).get(reading.home, BitMap())
-        here = await self._index.slots(page.present.keys)
-        missing = await self._index.keys(expected - seen - BitMap(here.values()))
+        here = await self.index.slots(page.present.keys)
+        missing = await self.index.keys(expected - seen - BitMap(here.values()))
         return replace(page, gone=ItemKeys(keys=(*page.gone.keys, *missing.values())))
 
     async def _take_piece(self, reading: _Reading, page: Keyed) -> BitMap:
@@ -227,7 +227,7 @@ class SlotSync:
         """
         await self._look_again(mail, call, keys, api(request_id) if request_id else REMOTE)
         position = self._ledger.messages
-        found = await self._index.slots(keys)
+        found = await self.index.slots(keys)
         if position is None:
             return {}
         return {key: self._commits.entries.message_id(position.space, slot) for key, slot in found.items()}
@@ -282,7 +282,7 @@ class SlotSync:
                 edit = ItemEdit(remove_mailboxes=frozenset((record.row.key,)))
                 await self._commits.told(slots.edited(numbers, edit, self._commits.numbers()), cause)
                 continue
-            keys = tuple((await self._index.keys(numbers)).values())
+            keys = tuple((await self.index.keys(numbers)).values())
             page: Keyed = Observations(
                 scope=slots.ACCOUNT_SCOPE,
                 epoch=slots.EPOCH,
