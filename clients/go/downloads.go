@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"strings"
 
@@ -67,13 +66,11 @@ func save[Piece any, Body interface {
 		}
 		digest.Write(data)
 	}
-	announced, err := stream.Header()
+	header, err := stream.Header()
 	if err != nil {
 		return size, asError(err)
 	}
-	announced = maps.Clone(announced)
-	maps.Copy(announced, stream.Trailer())
-	if damage := compare(announced, size, hex.EncodeToString(digest.Sum(nil))); damage != "" {
+	if damage := compare(metadata.Join(header, stream.Trailer()), size, hex.EncodeToString(digest.Sum(nil))); damage != "" {
 		return size, &DownloadDamaged{Name: name, Message: damage}
 	}
 	return size, nil

@@ -61,13 +61,13 @@ func TestAFatalCodeIsReturnedAtOnce(t *testing.T) {
 
 func TestAnyOtherCodeAndAStreamWithoutEndAreTriedAgain(t *testing.T) {
 	scripts := [][]part{script(change(1))}
-	for _, code := range []codes.Code{codes.Unavailable, codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled} {
+	for _, code := range []codes.Code{codes.Unknown, codes.Internal, codes.DeadlineExceeded, codes.Canceled} {
 		scripts = append(scripts, script(fail(code)))
 	}
 	feed, client := feedOf(t, append(scripts, script(change(2), change(3)))...)
 	watch := client.Watch(within(t), "accounts/ada", WatchOptions{})
 	sequences(t, take(t, watch, 2), 1, 2)
-	equal(t, "streams", len(feed.cursors()), 7)
+	equal(t, "streams", len(feed.cursors()), 6)
 }
 
 func TestTheWatchdogLeavesASilentStream(t *testing.T) {
