@@ -16,7 +16,7 @@ from postroom_server.app.bootstrap import open_store, read_key
 from postroom_server.backends.egress import GuardedEgress
 from postroom_server.backends.imap import ImapBackend
 from postroom_server.backends.parsing import ParserPool
-from postroom_server.backends.sandbox import SandboxBackend
+from postroom_server.backends.sandbox import OutsideWorld, SandboxBackend
 from postroom_server.backends.smtp import SmtpSender
 from postroom_server.domain.accounts import Account, Kind, State
 from postroom_server.domain.cursors import Cursors
@@ -36,6 +36,7 @@ from postroom_server.services.mailboxes import MailboxServicer
 from postroom_server.services.messages import MessageServicer
 from postroom_server.services.paging import Pager
 from postroom_server.services.registry import Registry
+from postroom_server.services.sandbox import SandboxServicer
 from postroom_server.services.server import ServerFacts, ServerServicer
 from postroom_server.services.submissions import SubmissionServicer
 from postroom_server.services.tokens import TokenServicer
@@ -48,12 +49,16 @@ from postroom_server.workers.commands import Commands
 from postroom_server.workers.credentials import StoredCredentials
 from postroom_server.workers.dialogues import Dialogues
 from postroom_server.workers.directory import Directory
+from postroom_server.workers.editing import Editing
 from postroom_server.workers.entries import Entries
 from postroom_server.workers.feed import FeedReader
+from postroom_server.workers.filing import Filing
 from postroom_server.workers.ledger import Ledger
+from postroom_server.workers.moving import Moving
 from postroom_server.workers.outbox import Outbox
 from postroom_server.workers.ownership import Ownership
 from postroom_server.workers.roles import MailboxRoles
+from postroom_server.workers.sandboxes import Sandboxes
 from postroom_server.workers.submissions import Submissions
 from postroom_server.workers.supervisor import Supervisor
 from postroom_server.workers.tailer import Tailer
@@ -158,12 +163,16 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
     )
     pager, prints = Pager(key), Fingerprints(key)
     commands = Commands(supervisor)
+    filing = Filing(supervisor, commands)
     submissions = Submissions(store.outbox, identity, encode_change, clock)
     registry = Registry(
         [
             AccountServicer(accounts, pager, prints, clock),
-            MailboxServicer(commands),
-            MessageServicer(commands, pager),
+            MailboxServicer(commands, Editing(supervisor)),
+            MessageServicer(accounts, (commands, Moving(supervisor), filing), pager, clock),
+            SandboxServicer(
+                Sandboxes(store.accounts, supervisor, OutsideWorld(store.sandbox), filing, clock)
+            ),
             SubmissionServicer(accounts, submissions, pager, prints, clock),
             ChangeServicer(
                 feed, authenticator, metrics, MailboxRoles(store.accounts, store.snapshots, identity)

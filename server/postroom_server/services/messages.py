@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Final
 
-from postroom.v1 import message_batch_pb2, search_pb2
+from postroom.v1 import message_append_pb2, message_batch_pb2, message_pb2, search_pb2
 from postroom.v1 import message_service_pb2 as pb
 from postroom.v1.message_service_pb2_grpc import MessageServiceServicer
 
+from postroom_server.domain.flags import Flag
 from postroom_server.domain.messages import View
+from postroom_server.domain.ports import Clock
 from postroom_server.errors import (
-    MembershipSingle,
     MessageNotFound,
     NotImplementedYet,
     PageTokenInvalid,
@@ -22,6 +25,7 @@ from postroom_server.errors import (
 from postroom_server.ids import (
     ALL_ACCOUNTS,
     AccountId,
+    MailboxId,
     MessageId,
     parse_account,
     parse_account_or_all,
@@ -30,22 +34,33 @@ from postroom_server.ids import (
     parse_message,
 )
 from postroom_server.services.calling import Context, current_call
-from postroom_server.services.convert.fields import limited, mailbox_reference, message_reference, named
+from postroom_server.services.convert.fields import (
+    limited,
+    mailbox_reference,
+    message_reference,
+    named,
+    time_of,
+)
+from postroom_server.services.convert.filing import Filed, filed_from, filed_raw, uploaded
 from postroom_server.services.convert.messages import (
     flags_from,
     message_to_proto,
-    result_to_proto,
+    results_to_proto,
     view_from,
 )
 from postroom_server.services.convert.search import coverage_to_proto, filter_from
 from postroom_server.services.downloads import Download, Piece, pieces, ranged, requested
 from postroom_server.services.paging import Pager, page_size
+from postroom_server.workers.accounts import Accounts
 from postroom_server.workers.commands import Commands
+from postroom_server.workers.filing import Filing
+from postroom_server.workers.moving import Moving
 
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 MAX_NAMES: Final = 1_000
 MAX_SEARCHED_MAILBOXES: Final = 1_000
+MAX_EDITED_MAILBOXES: Final = 100
 DEFAULT_TEXT_BUDGET: Final = 1024 * 1024
 MAX_TEXT_BUDGET: Final = 8 * 1024 * 1024
 _PLACE_BYTES: Final = 8
@@ -54,8 +69,15 @@ _PLACE_BYTES: Final = 8
 class MessageServicer(MessageServiceServicer):
     """Serves messages."""
 
-    def __init__(self, commands: Commands, pager: Pager) -> None:
-        self._commands, self._pager = commands, pager
+    def __init__(
+        self,
+        accounts: Accounts,
+        live: tuple[Commands, Moving, Filing],
+        pager: Pager,
+        clock: Clock,
+    ) -> None:
+        self._accounts, self._pager, self._clock = accounts, pager, clock
+        self._commands, self._moving, self._filing = live
 
     async def ListMessages(
         self, request: pb.ListMessagesRequest, context: Context
@@ -176,17 +198,111 @@ class MessageServicer(MessageServiceServicer):
         remove = flags_from("removeFlags", request.remove_flags)
         if add & remove:
             raise RequestInvalid("removeFlags", f"{min(add & remove)!r} is in addFlags too")
-        if request.add_mailboxes or request.remove_mailboxes:
-            raise MembershipSingle
-        if not add and not remove:
-            raise RequestInvalid("addFlags", "is needed, or removeFlags")
+        enter = _mailboxes("addMailboxes", request.add_mailboxes, account)
+        leave = _mailboxes("removeMailboxes", request.remove_mailboxes, account)
+        if both := set(enter) & set(leave):
+            raise RequestInvalid("removeMailboxes", f"{min(both)!r} is in addMailboxes too")
+        if not (add or remove or enter or leave):
+            raise RequestInvalid("addFlags", "is needed, or removeFlags, addMailboxes or removeMailboxes")
         names = _names(request.names, account)
         results = await self._commands.modify(
-            current_call(), account, tuple(names.values()), add=add, remove=remove
+            current_call(), account, tuple(names.values()), add=add, remove=remove, enter=enter, leave=leave
         )
-        return message_batch_pb2.ModifyMessagesResponse(
-            results=[result_to_proto(account, result) for result in results]
+        return message_batch_pb2.ModifyMessagesResponse(results=results_to_proto(account, results))
+
+    async def MoveMessages(
+        self, request: message_batch_pb2.MoveMessagesRequest, context: Context
+    ) -> message_batch_pb2.MoveMessagesResponse:
+        """Into another mailbox, one result per message."""
+        account, messages = _batch(request)
+        to = mailbox_reference("to", request.destination, account)
+        source = mailbox_reference("from", request.source, account) if request.source else None
+        if source == to:
+            raise RequestInvalid("from", "is the mailbox to move to")
+        results = await self._moving.move(current_call(), account, messages, to, source)
+        return message_batch_pb2.MoveMessagesResponse(results=results_to_proto(account, results))
+
+    async def CopyMessages(
+        self, request: message_batch_pb2.CopyMessagesRequest, context: Context
+    ) -> message_batch_pb2.CopyMessagesResponse:
+        """A copy in another mailbox, one result per message."""
+        account, messages = _batch(request)
+        to = mailbox_reference("to", request.destination, account)
+        results = await self._moving.copy(current_call(), account, messages, to)
+        return message_batch_pb2.CopyMessagesResponse(results=results_to_proto(account, results))
+
+    async def DeleteMessages(
+        self, request: message_batch_pb2.DeleteMessagesRequest, context: Context
+    ) -> message_batch_pb2.DeleteMessagesResponse:
+        """Into the trash or away for good, one result per message."""
+        account, messages = _batch(request)
+        results = await self._moving.delete(current_call(), account, messages, permanent=request.permanent)
+        return message_batch_pb2.DeleteMessagesResponse(results=results_to_proto(account, results))
+
+    async def AppendMessage(
+        self, request: message_append_pb2.AppendMessageRequest, context: Context
+    ) -> message_append_pb2.AppendMessageResponse:
+        """A message into a mailbox."""
+        account, mailbox = named("parent", parse_mailbox, request.parent)
+        flags = flags_from("flags", request.flags)
+        received = time_of("receiveTime", request, "receive_time")
+        record, _ = await self._accounts.get(account)
+        filed = await asyncio.to_thread(filed_from, request, record, self._clock.now())
+        made = await self._file(account, mailbox, filed, flags, received)
+        return message_append_pb2.AppendMessageResponse(message=made)
+
+    async def UploadMessage(
+        self, request: AsyncIterator[message_append_pb2.UploadMessageRequest], context: Context
+    ) -> message_append_pb2.UploadMessageResponse:
+        """A message into a mailbox, in pieces."""
+        head, raw = await uploaded(request)
+        account, mailbox = named("parent", parse_mailbox, head.parent)
+        flags = flags_from("flags", head.flags)
+        received = time_of("receiveTime", head, "receive_time")
+        filed = await asyncio.to_thread(filed_raw, raw, "content")
+        made = await self._file(account, mailbox, filed, flags, received)
+        return message_append_pb2.UploadMessageResponse(message=made)
+
+    async def _file(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        filed: Filed,
+        flags: frozenset[Flag],
+        received: datetime | None,
+    ) -> message_pb2.Message:
+        made = await self._filing.append(
+            current_call(),
+            account,
+            mailbox,
+            filed.raw,
+            internet_message_id=filed.internet_message_id,
+            flags=flags,
+            received=received,
         )
+        if made is not None:
+            return message_to_proto(account, made, View.BASIC)
+        return message_pb2.Message(internet_message_id=filed.internet_message_id, size_bytes=len(filed.raw))
+
+
+_Batch = (
+    message_batch_pb2.MoveMessagesRequest
+    | message_batch_pb2.CopyMessagesRequest
+    | message_batch_pb2.DeleteMessagesRequest
+)
+
+
+def _batch(request: _Batch) -> tuple[AccountId, Sequence[MessageId]]:
+    """Account and messages of a request."""
+    account = named("parent", parse_account, request.parent)
+    if request.HasField("filter") or request.mailboxes:
+        raise NotImplementedYet("changing messages by a filter is not served yet", field="filter")
+    return account, tuple(_names(request.names, account).values())
+
+
+def _mailboxes(path: str, given: Iterable[str], account: AccountId) -> tuple[MailboxId, ...]:
+    found = enumerate(limited(path, given, MAX_EDITED_MAILBOXES))
+    return tuple(dict.fromkeys(mailbox_reference(f"{path}[{index}]", one, account) for index, one in found))
 
 
 def _names(given: Iterable[str], account: AccountId) -> dict[str, MessageId]:

@@ -58,7 +58,9 @@ EXAMPLES: dict[str, Any] = {
     "entries": [b"x"],
     "add": ["a"],
     "remove": ["b"],
-    "uids": [1, 2],
+    "messages": [1, 2],
+    "enter": [1],
+    "leave": [2],
     "raw": b"raw",
 }
 
@@ -139,7 +141,7 @@ def test_keys_of_an_account_are_all_different_and_under_its_prefix() -> None:
         name for name, one in vars(AccountKeys).items() if isinstance(one, property) and name != "prefix"
     ]
     keys = [getattr(ANN, name) for name in names]
-    keys += [ANN.item(SubmissionId("s")), ANN.body(SubmissionId("s")), ANN.request("r"), ANN.sandbox_rows(1)]
+    keys += [ANN.item(SubmissionId("s")), ANN.body(SubmissionId("s")), ANN.request("r")]
     assert len(set(keys)) == len(keys)
     assert all(key.startswith(ANN.prefix) for key in keys)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final, Generic
 
 from postroom_server.backends.sandbox import changes, matching, reading
-from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.deadlines import OFFLINE, within
 from postroom_server.backends.sandbox.editing import Editor, Locator
 from postroom_server.backends.sandbox.positions import Place, mailbox_number
 from postroom_server.backends.sandbox.shapes import Shape
@@ -50,7 +50,6 @@ from postroom_server.ids import AccountId
 NO_TEXT: Final = 0
 SEARCHED_TEXT: Final = 1024 * 1024
 """Bytes of each text that a search looks through."""
-OFFLINE: Final = "The sandbox account is offline."
 _PAGE: Final = struct.Struct(">II")
 """(epoch, number of the last message) of a search's page."""
 

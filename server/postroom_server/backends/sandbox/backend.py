@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from postroom_server.backends.sandbox.account import OFFLINE, SandboxAccount
-from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.account import SandboxAccount
+from postroom_server.backends.sandbox.deadlines import OFFLINE, within
 from postroom_server.backends.sandbox.dialogue import told
 from postroom_server.backends.sandbox.reading import MessageParser
 from postroom_server.backends.sandbox.sender import SandboxSender
-from postroom_server.backends.sandbox.shapes import Folders, Labels, Numbers
-from postroom_server.domain.accounts import Account, SandboxProfile
+from postroom_server.backends.sandbox.shapes import Numbers, shape_of
+from postroom_server.domain.accounts import Account
 from postroom_server.domain.dialogue import DialogueSource, no_dialogue
 from postroom_server.domain.ports import Call, Clock, MailAccount
 from postroom_server.domain.providers import CredentialSource
@@ -50,13 +50,10 @@ class SandboxBackend:
         store = self._told(account)
         if (await within(call, store.state(account.id))).offline:
             raise ProviderUnreachable(OFFLINE, stage="connect")
-        match account.profile:
-            case SandboxProfile.IMAP:
-                return SandboxAccount(account.id, store, self._parser, self._clock, Numbers())
-            case SandboxProfile.GMAIL:
-                return SandboxAccount(account.id, store, self._parser, self._clock, Labels())
-            case SandboxProfile.GRAPH:
-                return SandboxAccount(account.id, store, self._parser, self._clock, Folders())
+        shape = shape_of(account.profile)
+        if isinstance(shape, Numbers):
+            return SandboxAccount(account.id, store, self._parser, self._clock, shape)
+        return SandboxAccount(account.id, store, self._parser, self._clock, shape)
 
     async def registered(self, account: Account) -> None:
         """Makes the mailboxes and files the address: mail may come as soon as the account is known."""
@@ -64,7 +61,7 @@ class SandboxBackend:
 
     def sender(self, account: Account, credentials: CredentialSource) -> MailSender | None:
         """Sends to other sandbox accounts."""
-        return SandboxSender(self._told(account), self._clock)
+        return SandboxSender(self._told(account), self._clock, account.id)
 
     def _told(self, account: Account) -> SandboxStore:
         return told(self._store, self._dialogues(account.id).session("sandbox"))

@@ -100,11 +100,15 @@ async def watch(
 
 
 class _Pending:
-    """Scopes that have changed and were not looked at: a set, however many hints come."""
+    """Scopes that have changed and were not looked at: a set, however many hints come.
+
+    What is no scope that was asked for, such as a mailbox made since, asks for a look at everything.
+    """
 
     def __init__(self, wanted: frozenset[ScopeId], shape: Shape[K]) -> None:
         self._wanted, self._scope_of = wanted, shape.scope_of
         self._scopes: set[ScopeId] = set()
+        self._all = False
         self._stirred = asyncio.Event()
         self._failure: PostroomError | None = None
 
@@ -114,9 +118,12 @@ class _Pending:
             async for number in numbers:
                 if number == ANY and (await store.state(account)).offline:
                     break
-                if scopes := self._wanted & (self._wanted if number == ANY else {self._scope_of(number)}):
-                    self._scopes |= scopes
-                    self._stirred.set()
+                scope = None if number == ANY else self._scope_of(number)
+                if scope in self._wanted:
+                    self._scopes.add(scope)
+                else:
+                    self._all = True
+                self._stirred.set()
         except PostroomError as error:
             self._failure = ProviderUnreachable(str(error), stage="closed")
         finally:
@@ -128,9 +135,10 @@ class _Pending:
         while True:
             await self._stirred.wait()
             self._stirred.clear()
-            if self._scopes:
-                scopes = frozenset(self._scopes)
+            if self._scopes or self._all:
+                scopes = frozenset() if self._all else frozenset(self._scopes)
                 self._scopes.clear()
+                self._all = False
                 yield Wakeup(scopes=scopes, source=SOURCE)
             if self._failure is not None:
                 raise self._failure

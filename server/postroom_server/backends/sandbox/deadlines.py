@@ -1,16 +1,20 @@
 """Waiting for the store no longer than the caller does.
 
-It owns the one place where a deadline becomes DeadlineExceeded and refuses retries. Cancellation passes through.
+It owns the one place where a deadline becomes DeadlineExceeded, and the words of an account that is offline; it refuses
+retries. Cancellation passes through.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from postroom_server.domain.ports import Call
 from postroom_server.errors import DeadlineExceeded
+
+OFFLINE: Final = "The sandbox account is offline."
+"""What a call is told while it is so."""
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-from postroom_server.backends.sandbox.deadlines import within
+from postroom_server.backends.sandbox.deadlines import OFFLINE, within
 from postroom_server.backends.sandbox.shapes import MAX_MESSAGE_BYTES
 from postroom_server.domain.mailboxes import Role
 from postroom_server.domain.ports import Call, Clock
@@ -28,6 +28,7 @@ from postroom_server.errors import (
     MessageTooLarge,
     OutcomeUnknown,
     ProviderFull,
+    ProviderUnreachable,
     RecipientsRefused,
     StoreUnavailable,
 )
@@ -45,14 +46,20 @@ class SandboxSender:
 
     traits = SenderTraits(envelope=True, files_sent_copy=False, max_bytes=MAX_MESSAGE_BYTES)
 
-    def __init__(self, store: SandboxStore, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: SandboxStore, clock: Clock, account: AccountId | None = None) -> None:
+        """`account` is whose faults are heeded; None: nobody's."""
+        self._store, self._clock, self._account = store, clock, account
 
     @asynccontextmanager
     async def prepare(self, call: Call, message: OutgoingMessage) -> AsyncIterator[SendTransaction]:
-        """Looks every address up. Raises RecipientsRefused when none is known, MessageTooLarge."""
+        """Looks every address up.
+
+        Raises RecipientsRefused when none is known or the account's sends are to be refused, MessageTooLarge, and
+        ProviderUnreachable while the account is offline.
+        """
         if len(message.raw) > MAX_MESSAGE_BYTES:
             raise MessageTooLarge(maxBytes=str(MAX_MESSAGE_BYTES))
+        await self._fail(call, message)
         found = await within(call, self._find(message.envelope.recipients))
         known = {address: account for address, account in found.items() if account is not None}
         refused = {address: UNKNOWN_ADDRESS for address in found if address not in known}
@@ -62,11 +69,26 @@ class SandboxSender:
             raise nobody
         yield _Transaction(self._store, self._clock, message.raw, known, refused)
 
+    async def _fail(self, call: Call, message: OutgoingMessage) -> None:
+        """Plays the faults that were set."""
+        if self._account is None:
+            return
+        if (await within(call, self._store.state(self._account))).offline:
+            raise ProviderUnreachable(OFFLINE, stage="connect")
+        refusal = await within(call, self._store.take_refusal(self._account))
+        if refusal is not None:
+            reply = RecipientReply(
+                code=refusal.code, enhanced_status=refusal.enhanced_status, text=refusal.text
+            )
+            refused = RecipientsRefused(refusal.text)
+            refused.replies = dict.fromkeys(message.envelope.recipients, reply)
+            raise refused
+
     async def _find(self, addresses: tuple[str, ...]) -> dict[str, AccountId | None]:
         return {address: await self._store.find(address) for address in addresses}
 
     async def verify(self, call: Call) -> None:
-        """There is nothing to log in to; the store answers."""
+        """There is nothing to log in to; the store answers. Raises ProviderUnreachable while the account is offline."""
         await within(call, self._find(("",)))
 
     async def close(self) -> None:

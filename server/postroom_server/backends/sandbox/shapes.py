@@ -22,6 +22,7 @@ from postroom_server.backends.sandbox.positions import (
     numbered_key,
     numbered_place,
 )
+from postroom_server.domain.accounts import SandboxProfile
 from postroom_server.domain.flags import SYSTEM_FLAGS
 from postroom_server.domain.keys import ItemKey, ItemKeys, NumberedKeys, ScopeId
 from postroom_server.domain.ports import (
@@ -297,6 +298,17 @@ class Labels(_Lasting):
 
 
 AnyShape: TypeAlias = Shape[NumberedKeys] | Shape[ItemKeys]
+
+
+def shape_of(profile: SandboxProfile) -> Numbers | Labels | Folders:
+    """The shape of a profile."""
+    match profile:
+        case SandboxProfile.IMAP:
+            return Numbers()
+        case SandboxProfile.GMAIL:
+            return Labels()
+        case SandboxProfile.GRAPH:
+            return Folders()
 
 
 def _keys(epoch: int, numbers: Iterable[int]) -> ItemKeys:

@@ -137,8 +137,10 @@ def composed_envelope(composed: Composed, path: str = PATH) -> SmtpEnvelope:
     return check_envelope(sender, recipients, path)
 
 
-def compose(composed: Composed, *, now: datetime, message_id: str, path: str = PATH) -> bytes:
-    """RFC 5322 bytes: CRLF only, no line over 998 bytes, no Bcc; the same input gives the same bytes.
+def compose(
+    composed: Composed, *, now: datetime, message_id: str, path: str = PATH, keep_bcc: bool = False
+) -> bytes:
+    """RFC 5322 bytes: CRLF only, no line over 998 bytes, no Bcc unless kept; the same input gives the same bytes.
 
     `message_id` has no angle brackets; see `composed_message_id` and `new_message_id`. Recipients may be missing (a draft).
 
@@ -157,6 +159,7 @@ def compose(composed: Composed, *, now: datetime, message_id: str, path: str = P
             for name, key, group in (
                 ("To", "to", composed.to),
                 ("Cc", "cc", composed.cc),
+                ("Bcc", "bcc", composed.bcc if keep_bcc else ()),
                 ("Reply-To", "replyTo", composed.reply_to),
             )
             if group

@@ -87,7 +87,8 @@ def account_to_proto(account: Account, status: Status | None = None) -> pb.Accou
     if account.kind is not Kind.IMAP:
         getattr(made, account.kind.value).SetInParent()
     if account.kind is Kind.SANDBOX:
-        made.sandbox.profile = pb.SandboxSettings.Profile.Value(account.profile.value)
+        profile: Any = pb.SandboxSettings.Profile.Value(account.profile.value)
+        made.sandbox.profile = profile
     set_time(made, "create_time", account.create_time)
     set_time(made, "update_time", account.update_time)
     if account.capabilities:

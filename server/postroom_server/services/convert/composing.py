@@ -87,14 +87,32 @@ def ready_from_raw(
     )
 
 
+def draft_from(given: composed_message_pb2.ComposedMessage, account: Account, now: datetime) -> Ready:
+    """A message in parts that is filed, not sent: it keeps its Bcc and may lack recipients.
+
+    Raises:
+        RequestInvalid: With the path of the field that cannot be written.
+        MessageTooLarge: The message has more than MAX_MESSAGE_BYTES.
+    """
+    path = "composed"
+    composed = _fields(given, account, path)
+    assert composed.from_ is not None
+    own = check_address(composed.from_.address, f"{path}.from.address")
+    message_id = composed_message_id(composed, path) or new_message_id(own)
+    raw = compose(composed, now=now, message_id=message_id, path=path, keep_bcc=True)
+    _check_size(len(raw))
+    envelope = SmtpEnvelope(sender=own, recipients=())
+    return Ready(raw=raw, envelope=envelope, internet_message_id=message_id, subject=composed.subject)
+
+
 def envelope_from(given: pb.Submission) -> pb.Submission.Envelope | None:
     """The envelope of a submission where the caller gives one."""
     return given.envelope if given.HasField("envelope") else None
 
 
 def _composed(given: pb.Submission, account: Account, now: datetime) -> Ready:
-    composed = _fields(given.composed, account)
     path = f"{PATH}.composed"
+    composed = _fields(given.composed, account, path)
     assert composed.from_ is not None
     own = composed_envelope_sender(composed, path)
     _check_own(own, account, f"{path}.from.address")
@@ -149,8 +167,7 @@ def _check_size(size: int) -> None:
         raise MessageTooLarge(sizeBytes=str(size), limitBytes=str(MAX_MESSAGE_BYTES))
 
 
-def _fields(given: composed_message_pb2.ComposedMessage, account: Account) -> Composed:
-    path = f"{PATH}.composed"
+def _fields(given: composed_message_pb2.ComposedMessage, account: Account, path: str) -> Composed:
     if given.HasField("reference"):
         raise NotImplementedYet("replies and forwards are not served yet", field=f"{path}.reference")
     author = (

@@ -6,7 +6,7 @@ left out of the view BASIC. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from google.rpc import status_pb2
@@ -29,6 +29,7 @@ from postroom_server.ids import (
 from postroom_server.services.convert.fields import choice, set_time
 from postroom_server.services.errors import to_proto
 from postroom_server.workers.commands import MessageResult
+from postroom_server.workers.moving import Moved
 
 _UINT32: Final = 2**32
 _UINT64: Final = 2**64
@@ -106,12 +107,22 @@ def flags_from(path: str, given: Sequence[str]) -> frozenset[Flag]:
     return frozenset(flags)
 
 
+def results_to_proto(
+    account: AccountId, results: Iterable[MessageResult]
+) -> list[message_batch_pb2.MessageResult]:
+    """What became of each message of a batch."""
+    return [result_to_proto(account, one) for one in results]
+
+
 def result_to_proto(account: AccountId, result: MessageResult) -> message_batch_pb2.MessageResult:
     """What became of one message of a batch."""
     name = message_name(account, result.message)
     error = _error_of(result, name)
     if error is None:
-        return message_batch_pb2.MessageResult(name=name, result=name)
+        after = result.result if isinstance(result, Moved) else result.message
+        return message_batch_pb2.MessageResult(
+            name=name, result=message_name(account, after) if after is not None else ""
+        )
     return message_batch_pb2.MessageResult(name=name, error=error)
 
 

@@ -37,6 +37,7 @@ _NAMES: Final = {
     " ModifyMessages MoveMessages CopyMessages DeleteMessages AppendMessage",
     "ThreadService": "ListThreads GetThread",
     "AuditService": "AuditMailbox",
+    "SandboxService": "DeliverMessage",
 }
 NEED_OWNER: Final = frozenset(
     f"/postroom.v1.{service}/{method}" for service, names in _NAMES.items() for method in names.split()

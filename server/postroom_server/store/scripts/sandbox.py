@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from postroom_server.store.keys import AccountKeys, SiteKeys
-from postroom_server.store.scripts import Script, Value
+from postroom_server.store.scripts import Script, Value, sandbox_lib
 
-HISTORY_RECORDS: Final = 5_000
-"""Changes of messages that a sandbox account remembers; older cursors have expired."""
 MAX_FLAGS: Final = 128
 """Flags of one message."""
 
@@ -42,36 +40,8 @@ class SandboxOpen(Script):
         )
 
 
-class _Writing(Script):
-    """A script that stands on sandbox_lib.lua."""
-
-    __slots__ = ()
-
-    account: AccountKeys
-
-    def keys(self) -> Sequence[str]:
-        """As sandbox_lib.lua says."""
-        one = self.account
-        return (
-            one.sandbox,
-            one.sandbox_mailboxes,
-            one.sandbox_messages,
-            one.sandbox_history,
-            one.sandbox_references,
-            one.sandbox_hints,
-        )
-
-    def args(self) -> Sequence[Value]:
-        """As sandbox_lib.lua says, then what is the script's own."""
-        return (self.account.sandbox_raw_prefix, HISTORY_RECORDS, *self.own())
-
-    def own(self) -> Sequence[Value]:
-        """From ARGV 3 on."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxAppend(_Writing):
+class SandboxAppend(sandbox_lib.Writing):
     """Replies GONE, MAILBOX, FULL or OK message."""
 
     file: ClassVar[str] = "sandbox_append"
@@ -89,7 +59,7 @@ class SandboxAppend(_Writing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxChange(_Writing):
+class SandboxChange(sandbox_lib.Writing):
     """Replies GONE, MAILBOX, FULL or OK (message, deed, new message, flags)*."""
 
     file: ClassVar[str] = "sandbox_change"
@@ -142,7 +112,7 @@ class SandboxSince(Script):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxMailboxChange(_Writing):
+class SandboxMailboxChange(sandbox_lib.Writing):
     """Replies GONE, MAILBOX, EXISTS, ROLE, INSIDE, CHILDREN, LONG, MANY or OK mailbox."""
 
     file: ClassVar[str] = "sandbox_mailbox"
@@ -160,7 +130,7 @@ class SandboxMailboxChange(_Writing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxFault(_Writing):
+class SandboxFault(sandbox_lib.Writing):
     """Replies GONE or OK."""
 
     file: ClassVar[str] = "sandbox_fault"

@@ -1,6 +1,6 @@
 #!lua
 -- Stores one message in a sandbox mailbox.
--- KEYS  as sandbox_lib.lua says
+-- KEYS  1 sandbox  2 mailboxes  3 messages  4 history  5 references  6 channel of hints, for sandbox_lib.lua
 -- ARGV  1, 2 as sandbox_lib.lua says  3 mailbox  4 size  5 received, Unix microseconds  6 flags, blank between
 --       7 most messages  8 raw message
 -- Reply GONE | MAILBOX | FULL | OK message

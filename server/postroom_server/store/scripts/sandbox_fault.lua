@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Makes a sandbox account fail from now on, or no longer.
--- KEYS  as sandbox_lib.lua says
+-- KEYS  1 sandbox  2 mailboxes  3 messages  4 history  5 references  6 channel of hints, for sandbox_lib.lua
 -- ARGV  1, 2 as sandbox_lib.lua says  3 verb: offline, refuse, expire, clear  4 value: until, Unix milliseconds, -1 for ever;
 --       '<count> <code> <status or -> <text>'
 -- Reply GONE | OK

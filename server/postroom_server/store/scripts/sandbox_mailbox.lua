@@ -1,6 +1,6 @@
 #!lua
 -- Makes, renames, subscribes to or removes a mailbox of a sandbox account.
--- KEYS  as sandbox_lib.lua says
+-- KEYS  1 sandbox  2 mailboxes  3 messages  4 history  5 references  6 channel of hints, for sandbox_lib.lua
 -- ARGV  1, 2 as sandbox_lib.lua says  3 verb: create, rename, subscribe, delete  4 mailbox, 0 for none
 --       5 path, or 1 or 0 for subscribe  6 most mailboxes  7 most bytes of a path
 -- Reply GONE | MAILBOX | EXISTS | ROLE | INSIDE | CHILDREN | LONG | MANY | OK mailbox
