@@ -10,7 +10,7 @@ import pytest
 from postroom import errors
 from postroom import watch as watching
 from postroom.channel import WINDOW_BYTES, AnswerStream
-from postroom.v1.account_service_pb2 import GetAccountRequest
+from postroom.v1.account_service_pb2 import GetAccountRequest, GetAccountResponse
 from postroom.v1.change_pb2 import Change
 from postroom.v1.change_service_pb2 import WatchChangesRequest, WatchChangesResponse
 from postroom.watch import FATAL, State, Watch
@@ -232,6 +232,32 @@ async def test_a_silent_stream_is_left_and_what_a_handler_takes_does_not_count(
     await eventually(lambda: feed.open == 1)
     feed.say(change(3))
     assert (await reading).sequence == 3
+
+
+async def test_a_silent_connection_is_left_and_other_calls_may_end_on_it(
+    feed: ScriptedFeed, client: postroom.Postroom
+) -> None:
+    done, connection = asyncio.Event(), client._connection.channel
+
+    async def slow(request: GetAccountRequest, context: object) -> GetAccountResponse:
+        await done.wait()
+        return GetAccountResponse()
+
+    feed.node.answers["AccountService.GetAccount"] = slow
+    calling = asyncio.ensure_future(client.accounts.GetAccount(GET))
+    watches = [client.watch("accounts/a") for _ in range(3)]
+    for watch in watches:
+        watch._heartbeat = 0.1
+    reading = [asyncio.ensure_future(anext(watch)) for watch in watches]
+    await eventually(lambda: len(feed.requests) >= 6)
+    assert client._connection.channel is not connection
+    done.set()
+    assert await calling == GetAccountResponse()
+    for one in reading:
+        one.cancel()
+    await asyncio.wait(reading)
+    await asyncio.wait_for(client.aclose(), 2)
+    assert not client._connection._leaving
 
 
 async def test_pauses_double_up_to_a_second_and_start_small_after_a_stream_that_lived(

@@ -8,6 +8,7 @@ keeps about 970 bytes for ever, so an answer is read as a stream of one, in a ta
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any, Final, Self
@@ -24,6 +25,8 @@ WINDOW_BYTES: Final = 1024 * 1024
 its own, so that a stalled one holds up no other call."""
 OTHER: Final = Rule(30.0, "NEVER")
 """How a method is called that the table does not know: none of this version's."""
+LEAVING_SECONDS: Final = 60.0
+"""How long calls that are under way over a connection that is left may take."""
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 1.0
 """Short, so that a caller is back soon after its server is; the jitter keeps many callers apart."""
@@ -62,16 +65,47 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
     return grpc.aio.insecure_channel(address, OPTIONS)
 
 
+class Connection:
+    """The channel that calls go over, and its successors: one that went silent is left.
+
+    Args:
+        opening: Opens a channel; it connects with its first call.
+    """
+
+    def __init__(self, opening: Callable[[], grpc.aio.Channel]) -> None:
+        self._opening = opening
+        self.channel = opening()
+        """Where the next call goes."""
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def leave(self, channel: grpc.aio.Channel) -> None:
+        """Has the next calls go over another channel than this one, whose calls have some time to end."""
+        if channel is self.channel:
+            self.channel = self._opening()
+            task = asyncio.create_task(channel.close(LEAVING_SECONDS))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def aclose(self) -> None:
+        """Ends every call."""
+        leaving = list(self._leaving)
+        for task in leaving:
+            task.cancel()
+        if leaving:
+            await asyncio.wait(leaving)
+        await self.channel.close()
+
+
 class Calls:
     """Looks like a channel to the generated stubs.
 
     Args:
-        channel: Where calls go.
+        connection: Where calls go.
         token: The bearer token.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
-        self._channel, self._metadata = channel, (("authorization", f"Bearer {token}"),)
+    def __init__(self, connection: Connection, token: str) -> None:
+        self._connection, self._metadata = connection, (("authorization", f"Bearer {token}"),)
 
     def unary_unary(
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
@@ -84,15 +118,17 @@ class Calls:
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
     ) -> Streaming:
         """A call with a stream of answers."""
-        return Streaming(self._opening(path, request_serializer, response_deserializer))
+        opening = self._opening(path, request_serializer, response_deserializer)
+        return Streaming(opening, self._connection)
 
     def stream_unary(
         self, path: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
     ) -> Upload:
         """A call with a stream of requests."""
-        multi: Any = self._channel.stream_stream(path, request_serializer, response_deserializer)
 
         def opening(requests: Any, seconds: float | None) -> Any:
+            channel: Any = self._connection.channel
+            multi = channel.stream_stream(path, request_serializer, response_deserializer)
             return multi(requests, timeout=seconds, metadata=self._metadata)
 
         return Upload(opening, RULES.get(path, OTHER))
@@ -103,8 +139,13 @@ class Calls:
 
     def _opening(self, path: str, serializer: Any, deserializer: Any) -> Callable[[Any, float | None], Any]:
         """What opens a call as a stream of answers, given its request and its seconds."""
-        multi: Any = self._channel.unary_stream(path, serializer, deserializer)
-        return lambda request, seconds: multi(request, timeout=seconds, metadata=self._metadata)
+
+        def opening(request: Any, seconds: float | None) -> Any:
+            channel: Any = self._connection.channel
+            multi = channel.unary_stream(path, serializer, deserializer)
+            return multi(request, timeout=seconds, metadata=self._metadata)
+
+        return opening
 
 
 class Unary:
@@ -173,21 +214,32 @@ class Upload:
 
 
 class Streaming:
-    """A method with a stream of answers."""
+    """A method with a stream of answers.
 
-    def __init__(self, opening: Callable[[Any, float | None], Any]) -> None:
-        self._open = opening
+    Args:
+        opening: Opens the call, given its request and its seconds.
+        connection: Where it goes.
+    """
+
+    def __init__(self, opening: Callable[[Any, float | None], Any], connection: Connection) -> None:
+        self._open, self._connection = opening, connection
 
     def __call__(self, request: Any, *, timeout: float | None = None) -> AnswerStream:
         """Opens the stream; close it, or read it to its end."""
-        return AnswerStream(self._open(request, timeout))
+        leave = functools.partial(self._connection.leave, self._connection.channel)
+        return AnswerStream(self._open(request, timeout), leave)
 
 
 class AnswerStream:
-    """A stream of answers: iterate over it, and close it (or leave its context) when done."""
+    """A stream of answers: iterate over it, and close it (or leave its context) when done.
 
-    def __init__(self, call: Any) -> None:
-        self._call = call
+    Args:
+        call: The call.
+        leave: Has the next calls go over another connection.
+    """
+
+    def __init__(self, call: Any, leave: Callable[[], None]) -> None:
+        self._call, self._leave = call, leave
         self._reading: asyncio.Task[Any] | None = None
         self._closed = False
 
@@ -238,6 +290,11 @@ class AnswerStream:
             self._reading.add_done_callback(_retrieve)
             self._reading = None
 
+    def abandon(self) -> None:
+        """Ends the call, and gives its connection up: it went silent, and what is sent over it may never arrive."""
+        self.close()
+        self._leave()
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -246,7 +303,7 @@ class AnswerStream:
 
 
 async def _only(call: Any) -> Any:
-    stream = AnswerStream(call)
+    stream = AnswerStream(call, _stay)
     try:
         answer = await stream.read()
         if answer is None:
@@ -254,6 +311,10 @@ async def _only(call: Any) -> Any:
         return answer
     finally:
         stream.close()
+
+
+def _stay() -> None:
+    """A single call has a deadline, and says nothing about its connection."""
 
 
 async def _read(call: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Self, TypeVar, cast
 
 import grpc
 
-from postroom.channel import AnswerStream, Calls, Streaming, open_channel
+from postroom.channel import AnswerStream, Calls, Connection, Streaming, open_channel
 from postroom.downloads import save
 from postroom.services import Services
 from postroom.uploads import submission_pieces
@@ -39,15 +39,15 @@ def connect(address: str, token: str, *, credentials: grpc.ChannelCredentials | 
         token: The bearer token.
         credentials: For TLS with other roots or a client certificate.
     """
-    return Postroom(open_channel(address, credentials), token)
+    return Postroom(Connection(lambda: open_channel(address, credentials)), token)
 
 
 class Postroom(Services):
     """A connection to a server. Use it as an asynchronous context, or call `aclose`."""
 
-    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
-        super().__init__(Calls(channel, token))
-        self._channel = channel
+    def __init__(self, connection: Connection, token: str) -> None:
+        super().__init__(Calls(connection, token))
+        self._connection = connection
         self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def watch(
@@ -152,7 +152,7 @@ class Postroom(Services):
         """Ends watches and the connection."""
         for watch in list(self._watches):
             await watch.aclose()
-        await self._channel.close()
+        await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self

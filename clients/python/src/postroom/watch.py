@@ -199,10 +199,13 @@ class Watch:
         if stream is None:
             return None
         assert self._heard_at is not None
-        silent_at = min(self._alive_at + self._heartbeat * SILENCE, self._heard_at + self._patience)
+        dead_at = self._alive_at + self._heartbeat * SILENCE
+        until = min(dead_at, self._heard_at + self._patience)
         try:
-            frame: WatchChangesResponse | None = await stream.read(max(0.0, silent_at - loop.time()))
+            frame: WatchChangesResponse | None = await stream.read(max(0.0, until - loop.time()))
         except TimeoutError:
+            if until == dead_at:
+                stream.abandon()
             self._lost(PostroomError("the stream went silent", code=grpc.StatusCode.UNAVAILABLE))
         except PostroomError as error:
             if error.code in FATAL:
