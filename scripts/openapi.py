@@ -29,6 +29,14 @@ INTEGERS: Final = {
     descriptor_pb2.FieldDescriptorProto.TYPE_UINT64: "uint64",
 }
 VERBS: Final = ("get", "post", "patch", "delete", "put")
+RANGE: Final = {
+    "name": "Range",
+    "in": "header",
+    "description": "The bytes to send, such as `bytes=0-99`.",
+    "schema": {"type": "string", "pattern": "^bytes=[0-9]*-[0-9]*$"},
+}
+FIRST_PIECE: Final = " First piece only."
+"""What the contract says of an upload's fields and what has no meaning where the pieces are one body."""
 LATER: Final = "Not served yet: answers 501 with the reason `NOT_IMPLEMENTED`."
 
 
@@ -131,6 +139,8 @@ class Document:
                 operation["parameters"] = [
                     one for one in operation["parameters"] if not one["name"].startswith(f"{rpc.body}.")
                 ]
+                for parameter in operation["parameters"]:
+                    parameter["description"] = parameter["description"].replace(FIRST_PIECE, "")
             if rpc.answers_file():
                 media = "message/rfc822" if rpc.name == "GetMessageSource" else "*/*"
                 whole = {"description": "The file.", "content": {media: binary}}
@@ -140,8 +150,7 @@ class Document:
                         **whole,
                         "description": "The range that `Range` asks for.",
                     }
-                    schema = {"type": "string", "pattern": "^bytes=[0-9]*-[0-9]*$"}
-                    operation["parameters"].append({"name": "Range", "in": "header", "schema": schema})
+                    operation["parameters"].append(RANGE)
 
     def stream_frames(self) -> None:
         """A watch answers frame after frame: a JSON object a line, or Server-Sent Events."""
@@ -168,6 +177,9 @@ class Document:
         for operation, _ in self.operations():
             operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
         self.schemas.update(details(self.contract.reasons()))
+        for node in _nodes(self.tree):
+            if node.get("$ref") == "#/components/schemas/Status":
+                node["$ref"] = "#/components/schemas/Error"
 
     def mark_what_is_served(self) -> None:
         """`x-served` on every operation; what is not served says so."""

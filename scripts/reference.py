@@ -180,6 +180,8 @@ class Rest:
             return f"list of {self._type(schema['items'])}"
         if "enum" in schema:
             return ", ".join(f"`{one}`" for one in schema["enum"] if not one.endswith("_UNSPECIFIED"))
+        if schema.get("pattern", "").endswith("s$"):
+            return "duration"
         if isinstance(schema.get("additionalProperties"), dict):
             return f"map to {self._type(schema['additionalProperties'])}"
         return (
