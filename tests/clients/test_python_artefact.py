@@ -174,41 +174,41 @@ def test_the_command_says_where_its_subcommands_come_from(artefacts: Artefacts, 
     assert "pip install postroom-server" in printed
 
 
-def type_check(artefacts: Artefacts, *programs: Path) -> str:
-    """What mypy says, which knows of the clean environment only."""
-    options = ("--strict", "--no-incremental", "--config-file=", "--python-executable", str(artefacts.python))
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, *map(str, programs)],
-        cwd=programs[0].parent, text=True, check=False, timeout=PROGRAM_SECONDS, capture_output=True,
-    )  # fmt: skip
-    return done.stdout + done.stderr
-
-
-def test_a_type_checker_knows_the_types_of_calls(artefacts: Artefacts, tmp_path: Path) -> None:
-    program = tmp_path / "typed.py"
-    program.write_text(TYPED)
-    told = type_check(artefacts, program)
-    assert 'Revealed type is "postroom.v1.account_service_pb2.GetAccountResponse"' in told
-    assert 'Revealed type is "postroom.watch.State"' in told
-    assert '"Account" has no attribute "emial"' in told
-    assert "Found 1 error" in told
-
-
-def test_the_programs_of_the_readme_are_typed_and_run(
-    artefacts: Artefacts, postroom: Up, tmp_path: Path
-) -> None:
+def readme_programs(folder: Path) -> list[Path]:
+    """The Python blocks of the README, each a file."""
     blocks = re.findall(
         r"^```python\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
-    programs = [tmp_path / f"block_{number}.py" for number in range(len(blocks))]
+    programs = [folder / f"readme_{number}.py" for number in range(len(blocks))]
     for program, block in zip(programs, blocks, strict=True):
         program.write_text(block)
-    assert type_check(artefacts, *programs) == f"Success: no issues found in {len(programs)} source files\n"
+    return programs
+
+
+def test_a_type_checker_knows_the_types_of_calls_and_the_readme_is_typed(
+    artefacts: Artefacts, tmp_path: Path
+) -> None:
+    """mypy knows of the clean environment only."""
+    typed = tmp_path / "typed.py"
+    typed.write_text(TYPED)
+    options = ("--strict", "--no-incremental", "--config-file=", "--python-executable", str(artefacts.python))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, typed, *readme_programs(tmp_path)],
+        cwd=tmp_path, text=True, check=False, timeout=PROGRAM_SECONDS, capture_output=True,
+    )  # fmt: skip
+    told = done.stdout + done.stderr
+    assert 'Revealed type is "postroom.v1.account_service_pb2.GetAccountResponse"' in told
+    assert 'Revealed type is "postroom.watch.State"' in told
+    assert '"Account" has no attribute "emial"' in told
+    assert "Found 1 error in 1 file" in told, told
+
+
+def test_the_programs_of_the_readme_run(artefacts: Artefacts, postroom: Up, tmp_path: Path) -> None:
+    programs = readme_programs(tmp_path)
     (tmp_path / ".postroom").mkdir()
     (tmp_path / ".postroom/token").write_text(postroom.token)
-    first = (
-        blocks[0].replace("127.0.0.1:8080", postroom.grpc_address).replace("accounts/ada", "accounts/nobody")
-    )
+    first = programs[0].read_text().replace("127.0.0.1:8080", postroom.grpc_address)
+    first = first.replace("accounts/ada", "accounts/nobody")
     assert run(artefacts.python, "-c", first, cwd=tmp_path) == "no such account: accounts/nobody\n"
     pytest_command = ("-m", "pytest", "-q", "-o", "asyncio_mode=auto", programs[-1])
     tested = run(artefacts.python, *pytest_command, cwd=tmp_path, POSTROOM_COMMAND=str(PROGRAM))

@@ -1,7 +1,7 @@
 """The way to a server: address, token, deadlines, retries and errors of single calls.
 
-It owns a channel and makes of it what the generated stubs want of one, so that every call carries the token, has a
-deadline, raises errors by reason, and leaks nothing when it is cancelled: in grpcio 1.85 a unary call that is cancelled
+It owns the connection and makes of it what the generated stubs want of a channel, so that every call carries the token, has
+a deadline, raises errors by reason, and leaks nothing when it is cancelled: in grpcio 1.85 a unary call that is cancelled
 keeps about 970 bytes for ever, so an answer is read as a stream of one, in a task that is never cancelled.
 """
 
