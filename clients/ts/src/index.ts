@@ -34,7 +34,12 @@ export * from "./public.js";
 export function connect(address: string, token: string, options: ConnectOptions = {}): Postroom {
   const place = placeOf(address, options.tls !== undefined);
   const connection = new Connection(place, options.tls);
-  const transport = createGrpcTransport({ baseUrl: place.url, sessionManager: connection, readMaxBytes: maxMessageBytes });
+  const transport = createGrpcTransport({
+    baseUrl: place.url,
+    sessionManager: connection,
+    readMaxBytes: maxMessageBytes,
+    acceptCompression: [],
+  });
   const platform: Platform = {
     transport,
     hash: sha256,

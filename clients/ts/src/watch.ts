@@ -119,6 +119,7 @@ export class Watch implements AsyncIterable<Change> {
   #inHand: Change | undefined;
   #ahead = "";
   #asking = false;
+  #failure: PostroomError | undefined;
   #failures = 0;
   #quietSince = 0;
   #wait = 0;
@@ -223,27 +224,31 @@ export class Watch implements AsyncIterable<Change> {
     if (!this.#call) {
       return undefined;
     }
-    try {
-      const patience = this.#quietSince + (this.#options.patience ?? Number.POSITIVE_INFINITY) - now();
-      const frame = await this.#call.frame(Math.max(0, Math.min(this.#silence, patience)));
-      if (frame === "silent") {
-        this.#ways.renew();
-        this.#again(new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
-      } else if (frame) {
-        this.#quietSince = now();
-        if (this.#state === "connecting") {
-          this.#enter("catching_up");
-        }
-        return frame;
-      } else if (!this.#over.signal.aborted) {
-        this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
-      }
-    } catch (failure) {
-      if (!this.#over.signal.aborted) {
-        this.#failed(failure);
-      }
+    const patience = this.#quietSince + (this.#options.patience ?? Number.POSITIVE_INFINITY) - now();
+    const frame = await this.#call.frame(Math.max(0, Math.min(this.#silence, patience))).catch((failure: unknown) => asError(failure));
+    if (this.#over.signal.aborted) {
+      return undefined;
+    }
+    if (frame === undefined) {
+      this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
+    } else if (frame === "silent") {
+      this.#ways.renew();
+      this.#again((patience < this.#silence && this.#failure) || new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
+    } else if (frame instanceof Error) {
+      this.#failed(frame);
+    } else {
+      this.#heard();
+      return frame;
     }
     return undefined;
+  }
+
+  #heard(): void {
+    this.#quietSince = now();
+    this.#failure = undefined;
+    if (this.#state === "connecting") {
+      this.#enter("catching_up");
+    }
   }
 
   /** The next stream, when its time has come; undefined if the watch was closed before. */
@@ -311,7 +316,7 @@ export class Watch implements AsyncIterable<Change> {
     this.#wait = asked > 0 ? asked * between(0.5, 1) : this.#backOff(opened);
   }
 
-  #failed(failure: unknown): void {
+  #failed(failure: Error): void {
     if (!(failure instanceof PostroomError) || fatal.has(failure.code)) {
       this.close();
       throw failure;
@@ -322,6 +327,7 @@ export class Watch implements AsyncIterable<Change> {
   /** Leaves the stream; the next one is opened after a pause. Throws `error` when patience is at its end. */
   #again(error: PostroomError): void {
     const opened = this.#call?.openedAt ?? now();
+    this.#failure = error;
     this.#drop();
     this.#enter("connecting");
     if (now() - this.#quietSince >= (this.#options.patience ?? Number.POSITIVE_INFINITY)) {
@@ -374,6 +380,10 @@ export class Watch implements AsyncIterable<Change> {
       this.#options.onState?.(state);
     }
   }
+}
+
+function asError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(String(failure));
 }
 
 function seconds(duration: Duration): number {

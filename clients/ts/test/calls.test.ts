@@ -1,0 +1,287 @@
+// Deadlines, repeats, errors, pages, downloads and uploads, against a server that answers as it is told to.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { afterEach, test } from "node:test";
+
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+
+import { connect, DownloadDamaged, fromStatus, isReason, PostroomError, type Postroom } from "../src/index.js";
+import { BadRequestSchema, ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "../src/gen/google/rpc/status_pb.js";
+import { AccountService, MessageService, SubmissionService, type ListAccountsRequest } from "../src/gen/v1.js";
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { pieceBytes } from "../src/uploads.js";
+import { fromRest } from "../src/statuses.js";
+import { eventually } from "./fakes/eventually.js";
+import { FakeServer, forever, refusal } from "./fakes/server.js";
+
+let server = new FakeServer();
+let client: Postroom | undefined;
+
+afterEach(async () => {
+  client?.close();
+  await server.stop();
+  server = new FakeServer();
+});
+
+/** A client of a server whose GetAccount follows `answers`, one for each call; the last one again and again. */
+async function getting(...answers: ((context: HandlerContext) => unknown)[]): Promise<{ client: Postroom; calls: () => number }> {
+  let calls = 0;
+  client = await server.start((router) => {
+    router.rpc(AccountService.method.getAccount, async ({ name }, context) => {
+      calls += 1;
+      await (answers[Math.min(calls, answers.length) - 1] as (context: HandlerContext) => unknown)(context);
+      return { account: { name } };
+    });
+  });
+  return { client, calls: () => calls };
+}
+
+const ok = (): void => undefined;
+const refuse = (code: Code, reason: string, metadata = {}, retryAfterMs?: number) => () => {
+  throw refusal(code, reason, metadata, retryAfterMs);
+};
+const away = refuse(Code.Unavailable, "NODE_UNAVAILABLE");
+const code = (wanted: string) => (error: unknown) => error instanceof PostroomError && error.code === wanted;
+
+test("a call carries the token and answers the typed resource", async () => {
+  const seen: (string | null)[] = [];
+  const { client } = await getting((context) => void seen.push(context.requestHeader.get("authorization")));
+  const { account } = await client.accounts.getAccount({ name: "accounts/ada" });
+  assert.equal(account?.name, "accounts/ada");
+  assert.deepEqual(seen, ["Bearer secret"]);
+});
+
+test("a refusal is an error with reason, code, metadata, violations and wait", async () => {
+  const violations = [{ field: "name", description: "is not a name" }];
+  const { client } = await getting(() => {
+    const error = refusal(Code.InvalidArgument, "REQUEST_INVALID", { field: "name" }, 250);
+    error.details.push({ desc: BadRequestSchema, value: { fieldViolations: violations } });
+    throw error;
+  });
+  await assert.rejects(client.accounts.getAccount({ name: "x" }), (error: unknown) => {
+    assert.ok(isReason(error, "REQUEST_INVALID"));
+    assert.deepEqual([error.code, error.reason, error.retryAfter, error.transient], ["INVALID_ARGUMENT", "REQUEST_INVALID", 0.25, false]);
+    assert.deepEqual([error.metadata, error.violations, error.message], [{ field: "name" }, violations, "refused: REQUEST_INVALID"]);
+    return true;
+  });
+});
+
+test("a reason of a newer server keeps its code and is told as it came", async () => {
+  const { client } = await getting(refuse(Code.NotFound, "ACCOUNT_ELSEWHERE"));
+  await assert.rejects(client.accounts.getAccount({}), (error: unknown) => {
+    assert.ok(isReason(error, "ACCOUNT_ELSEWHERE"));
+    assert.deepEqual([error.reason, error.told, error.code], ["", "ACCOUNT_ELSEWHERE", "NOT_FOUND"]);
+    return true;
+  });
+});
+
+test("a read that no node took is made again within its deadline", async () => {
+  const { client, calls } = await getting(away, away, ok);
+  await client.accounts.getAccount({ name: "accounts/ada" });
+  assert.equal(calls(), 3);
+});
+
+test("what the provider said is not repeated", async () => {
+  for (const reason of ["PROVIDER_UNREACHABLE", "OUTCOME_UNKNOWN"]) {
+    const { client, calls } = await getting(refuse(Code.Unavailable, reason));
+    await assert.rejects(client.accounts.getAccount({}), (error: unknown) => isReason(error, reason));
+    assert.equal(calls(), 1);
+    client.close();
+    await server.stop();
+    server = new FakeServer();
+  }
+});
+
+test("a wait that the server asks for is kept, and one beyond the deadline is not begun", async () => {
+  const slow = refuse(Code.Unavailable, "STORE_UNAVAILABLE", {}, 300);
+  const { client, calls } = await getting(slow, ok);
+  const began = performance.now();
+  await client.accounts.getAccount({});
+  assert.ok(performance.now() - began >= 298);
+  assert.equal(calls(), 2);
+});
+
+test("the caller's deadline ends a call, and repeats stop at it", async () => {
+  const { client } = await getting(forever);
+  const began = performance.now();
+  await assert.rejects(client.accounts.getAccount({}, { timeoutMs: 200 }), (error: unknown) => isReason(error, "DEADLINE_EXCEEDED"));
+  assert.ok(performance.now() - began < 1_000);
+});
+
+test("a write is made again only if its request has an id", async () => {
+  const ids: string[] = [];
+  client = await server.start((router) => {
+    router.rpc(SubmissionService.method.submitMessage, ({ requestId }) => {
+      ids.push(requestId);
+      if (ids.length < 3) {
+        throw refusal(Code.Unavailable, "NODE_UNAVAILABLE");
+      }
+      return {};
+    });
+  });
+  await assert.rejects(client.submissions.submitMessage({ parent: "accounts/a" }), code("UNAVAILABLE"));
+  await client.submissions.submitMessage({ parent: "accounts/a", requestId: "r" });
+  assert.deepEqual(ids, ["", "r", "r"]);
+});
+
+test("a call that is aborted ends in the signal's reason, and the server sees it", async () => {
+  let cancelled = false;
+  const { client, calls } = await getting((context) => {
+    context.signal.addEventListener("abort", () => (cancelled = true));
+    return forever(context);
+  });
+  const leave = new AbortController();
+  const call = client.accounts.getAccount({}, { signal: leave.signal });
+  await eventually(() => calls() === 1);
+  leave.abort(new Error("enough"));
+  await assert.rejects(call, /enough/);
+  await eventually(() => cancelled);
+});
+
+test("a connection that breaks during a read costs nothing but time", async () => {
+  const { client, calls } = await getting(() => server.cut(), ok);
+  await client.accounts.getAccount({});
+  assert.equal(calls(), 2);
+});
+
+test("nobody listening is UNAVAILABLE without a reason", async () => {
+  client = connect("127.0.0.1:1", "secret");
+  await assert.rejects(client.accounts.getAccount({}, { timeoutMs: 150 }), (error: unknown) => {
+    assert.ok(error instanceof PostroomError);
+    assert.deepEqual([error.code, error.reason, error.transient], ["UNAVAILABLE", "", true]);
+    return true;
+  });
+  await server.start(() => undefined);
+});
+
+test("many calls share one connection, and none is made after close", async () => {
+  const { client } = await getting(ok);
+  await Promise.all(Array.from({ length: 50 }, () => client.accounts.getAccount({})));
+  assert.equal(server.connections, 1);
+  client.close();
+  await assert.rejects(client.accounts.getAccount({}), code("CANCELLED"));
+});
+
+test("a listing is read page by page", async () => {
+  const asked: ListAccountsRequest[] = [];
+  client = await server.start((router) => {
+    router.rpc(AccountService.method.listAccounts, (request) => {
+      asked.push(request);
+      const page = Number(request.pageToken || "0");
+      return { accounts: [{ name: `accounts/${page}` }, { name: `accounts/${page}b` }], nextPageToken: page < 2 ? String(page + 1) : "" };
+    });
+  });
+  const names: string[] = [];
+  for await (const account of client.pages(client.accounts.listAccounts, { pageSize: 2, email: "e" })) {
+    names.push(account.name);
+  }
+  assert.deepEqual(names, ["accounts/0", "accounts/0b", "accounts/1", "accounts/1b", "accounts/2", "accounts/2b"]);
+  assert.deepEqual(asked.map(({ pageSize, email, pageToken }) => [pageSize, email, pageToken]), [[2, "e", ""], [2, "e", "1"], [2, "e", "2"]]);
+});
+
+const content = Buffer.alloc(700_000, "Postroom ");
+const sha256 = createHash("sha256").update(content).digest("hex");
+
+/** A client of a server that sends `sent` and announces size and hash of `content`, in headers or trailers. */
+async function downloading(sent: Buffer, where: "responseHeader" | "responseTrailer" = "responseHeader"): Promise<Postroom> {
+  client = await server.start((router) => {
+    router.rpc(MessageService.method.getMessageSource, async function* (_, context) {
+      context[where].set("x-content-length", String(content.length));
+      context[where].set("x-content-sha256", sha256);
+      for (let at = 0; at < sent.length; at += 100_000) {
+        yield { body: { data: sent.subarray(at, at + 100_000) } };
+      }
+    });
+    router.rpc(MessageService.method.downloadAttachment, async function* (_, context) {
+      yield { body: { data: sent.subarray(0, 10) } };
+      await forever(context);
+    });
+  });
+  return client;
+}
+
+for (const where of ["responseHeader", "responseTrailer"] as const) {
+  test(`a download is whole when size and hash agree with the ${where}`, async () => {
+    const client = await downloading(content, where);
+    assert.deepEqual(Buffer.from(await client.download("accounts/a/messages/m")), content);
+    const blob = await client.downloadBlob("accounts/a/messages/m");
+    assert.deepEqual([blob.size, blob.type], [content.length, "message/rfc822"]);
+  });
+
+  test(`a download that is cut or altered is damaged, by the ${where}`, async () => {
+    const altered = Buffer.from(content);
+    altered[5] = 0;
+    for (const sent of [content.subarray(0, 600_000), altered]) {
+      const client = await downloading(sent, where);
+      await assert.rejects(client.download("accounts/a/messages/m"), DownloadDamaged);
+      await assert.rejects(new Response(client.downloadStream("accounts/a/messages/m")).bytes?.() ?? new Response(client.downloadStream("accounts/a/messages/m")).arrayBuffer(), DownloadDamaged);
+      client.close();
+      await server.stop();
+      server = new FakeServer();
+    }
+  });
+}
+
+test("a stream of a download that is cancelled cancels the call, and one that is aborted ends in the reason", async () => {
+  const client = await downloading(content);
+  const reader = client.downloadStream("accounts/a/messages/m/attachments/1").getReader();
+  assert.equal((await reader.read()).value?.length, 10);
+  await reader.cancel();
+  const leave = new AbortController();
+  const stopped = client.download("accounts/a/messages/m/attachments/1", { signal: leave.signal });
+  setTimeout(() => leave.abort(new Error("enough")), 50);
+  await assert.rejects(stopped, /enough/);
+});
+
+test("an upload goes in pieces, whatever it is read from, and a refusal in the middle is an error", async () => {
+  const sizes: number[][] = [];
+  client = await server.start((router) => {
+    router.rpc(SubmissionService.method.uploadSubmission, async (requests) => {
+      const hash = createHash("sha256");
+      const lengths: number[] = [];
+      let first = "";
+      for await (const { parent, requestId, content } of requests) {
+        first ||= `${parent} ${requestId}`;
+        lengths.push(content?.data.length ?? 0);
+        hash.update(content?.data ?? "");
+        if (parent === "accounts/nobody") {
+          throw refusal(Code.NotFound, "ACCOUNT_NOT_FOUND");
+        }
+      }
+      sizes.push(lengths);
+      return { submission: { name: `${first} ${hash.digest("hex")}` } };
+    });
+  });
+  const blob = new Blob([content]);
+  const pieces = async function* () {
+    yield content.subarray(0, 500_000);
+    yield content.subarray(500_000);
+  };
+  for (const source of [content, blob, blob.stream(), pieces()]) {
+    const submission = await client.upload("accounts/a", source, { requestId: "r" });
+    assert.equal(submission.name, `accounts/a r ${sha256}`);
+  }
+  assert.ok(sizes.flat().every((size) => size > 0 && size <= pieceBytes));
+  assert.equal((await client.upload("accounts/a", new Uint8Array())).name.split(" ")[0], "accounts/a");
+  await assert.rejects(client.upload("accounts/nobody", content), (error: unknown) => isReason(error, "ACCOUNT_NOT_FOUND"));
+});
+
+test("the status of a batch's result and one over REST become the same error", async () => {
+  const info = anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: "MESSAGE_NOT_FOUND", domain: "postroom", metadata: { message: "m" } }));
+  const one = fromStatus(create(StatusSchema, { code: 5, message: "gone", details: [info] }));
+  const rest = fromRest(404, JSON.stringify({
+    code: 5, message: "gone", details: [
+      { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "MESSAGE_NOT_FOUND", domain: "postroom", metadata: { message: "m" } },
+      { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "1.5s" },
+      { "@type": "type.googleapis.com/google.rpc.BadRequest", fieldViolations: [{ field: "f", description: "d" }] },
+    ],
+  }));
+  for (const error of [one, rest]) {
+    assert.deepEqual([error.reason, error.code, error.message, error.metadata], ["MESSAGE_NOT_FOUND", "NOT_FOUND", "gone", { message: "m" }]);
+  }
+  assert.deepEqual([rest.retryAfter, rest.violations], [1.5, [{ field: "f", description: "d" }]]);
+  assert.deepEqual([fromRest(502, "<html>").code, fromRest(418, "no").code], ["UNAVAILABLE", "UNKNOWN"]);
+  assert.equal(new ConnectError("x").code, Code.Unknown);
+});
