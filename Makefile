@@ -93,8 +93,8 @@ generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
 	@$(BIN)/python scripts/check_generated
 
 .PHONY: compiled
-compiled: $(GO) $(NODE) ## Go and TypeScript compile, where their toolchains are there
-	@if command -v go >/dev/null; then cd clients/go && go build ./... && go vet ./...; fi
+compiled: $(GO) $(NODE) ## Go and TypeScript compile and pass their checkers, where their toolchains are there
+	@if command -v go >/dev/null; then scripts/check_go clients/go examples/go; fi
 	@if command -v npm >/dev/null; then cd clients/ts && npx --no-install tsc --noEmit; fi
 
 .PHONY: envoy
@@ -115,9 +115,9 @@ $(DEV): requirements-dev.lock $(PYTHON_INPUTS)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@touch $(RUN) $@
 
-$(GO): clients/go/go.mod clients/go/go.sum scripts/generate $(DEV)
+$(GO): clients/go/go.mod clients/go/go.sum examples/go/go.mod examples/go/go.sum scripts/generate $(DEV)
 	@mkdir -p $(@D)
-	@if command -v go >/dev/null; then (cd clients/go && go mod download) && $(BIN)/python scripts/generate --install-tools; \
+	@if command -v go >/dev/null; then (cd clients/go && go mod download) && (cd examples/go && go mod download) && $(BIN)/python scripts/generate --install-tools; \
 	elif [ -n "$(CI)" ]; then echo "Go is needed here: install golang (1.24 or newer)." >&2; exit 1; \
 	else echo "Go is not installed: the tests of the Go client are skipped." >&2; exit 0; fi
 	@touch $@
