@@ -114,9 +114,10 @@ SKEWS: Final[dict[str, Skew]] = {
 @dataclass(slots=True)
 class Tally:
     """What came of one method: calls, those that the caller left, and of frames that went down: reasons of `end`, and `?`
-    for each of an unknown kind."""
+    for each of an unknown kind; and those that are open now."""
 
     calls: int = 0
+    open: int = 0
     cancelled: int = 0
     ends: Counter[str] = field(default_factory=Counter)
 
@@ -163,15 +164,18 @@ class Relay(grpc.GenericRpcHandler):
         async def behaviour(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             tally = self.tally(method)
             tally.calls += 1
-            if self._refusals[method] > 0:
-                self._refusals[method] -= 1
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "no healthy upstream")
+            tally.open += 1
             try:
+                if self._refusals[method] > 0:
+                    self._refusals[method] -= 1
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "no healthy upstream")
                 async for one in self._answers(path, method, requests, context):
                     yield one
             except (asyncio.CancelledError, GeneratorExit):
                 tally.cancelled += 1
                 raise
+            finally:
+                tally.open -= 1
 
         return grpc.stream_stream_rpc_method_handler(behaviour)
 

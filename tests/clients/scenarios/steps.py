@@ -352,6 +352,7 @@ async def server(stage: Stage, given: Given) -> None:
     def fits() -> bool:
         return (
             given.get("calls", tally.calls) == tally.calls
+            and given.get("open", tally.open) == tally.open
             and given.get("cancelled", tally.cancelled) == tally.cancelled
             and all(tally.ends[one] for one in given.get("ends", ()))
         )

@@ -98,7 +98,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "skew": Word(keys={"by": str}, bare="by", must=("by",)),
     "refuse": Word(keys={"method": str, "times": int}, must=("method", "times")),
     "server": Word(
-        keys={"method": str, "calls": int, "cancelled": int, "ends": list, "within": NUMBER}, must=("method",)
+        keys={"method": str, "calls": int, "cancelled": int, "open": int, "ends": list, "within": NUMBER}, must=("method",)
     ),
     "kill": Word(keys={"part": str, "wait": bool}, bare="part", must=("part",), once=True),
     "drain": Word(keys={"node": int}, bare="node", must=("node",), once=True),
