@@ -69,7 +69,7 @@ class SlotSync:
 
     def __init__(self, commits: SlotCommits, relist: Relist) -> None:
         """`relist` brings the mailboxes up to the provider's list, when a page names one that is not known."""
-        self._commits, self._relist = commits, relist
+        self.commits, self._relist = commits, relist
         self._ledger, self.index = commits.ledger, commits.index
 
     # --- readings -----------------------------------------------------------------------------------------------
@@ -102,8 +102,8 @@ class SlotSync:
 
     async def _list(self, mail: MailAccount, mailbox: MailboxKey) -> None:
         await self._relist(mail)
-        if mailbox not in self._commits.numbers():
-            self._commits.not_listed(mailbox)
+        if mailbox not in self.commits.numbers():
+            self.commits.not_listed(mailbox)
 
     async def _read(
         self, mail: MailAccount, records: Sequence[MailboxRecord], scope: ScopeId, *, settled: bool
@@ -114,7 +114,7 @@ class SlotSync:
         since = position.cursor if position is not None and position.cursor else None
         complete = position is not None and position.fresh_ms > 0
         call = Call(deadline=_now() + READING_SECONDS, lane=Lane.SYNC if since else Lane.BULK)
-        with self._commits.view() as view:
+        with self.commits.view() as view:
             reading = _Reading(
                 mail=mail,
                 call=call,
@@ -132,7 +132,7 @@ class SlotSync:
 
     async def _reset(self, mail: MailAccount, record: MailboxRecord, reason: ResetReason) -> None:
         """The position is of no use any more: the scope is read whole, and only what differs is told."""
-        entries = self._commits.entries
+        entries = self.commits.entries
         async with self._ledger.lock:
             one_scope = mail.capabilities.one_scope
             position = self._ledger.messages if one_scope else self._ledger.positions.get(record.space)
@@ -177,7 +177,7 @@ class SlotSync:
 
     async def _take_piece(self, reading: _Reading, page: Keyed) -> BitMap:
         """Commits one piece of a page; answers the slots that it showed."""
-        ground = await self._commits.ground(page, reading.home)
+        ground = await self.commits.ground(page, reading.home)
         located = await self._located(reading, slots.doubtful(page, ground))
         found: Mapping[ItemKey, Summary] = {}
         if not reading.quiet and not reading.quiet_new:
@@ -200,7 +200,7 @@ class SlotSync:
             quiet=reading.quiet,
             quiet_new=reading.quiet_new,
         )
-        shown, disputed = await self._commits.take(look)
+        shown, disputed = await self.commits.take(look)
         if disputed:
             await self._look_again(reading.mail, reading.call, disputed, reading.cause)
         return shown
@@ -230,7 +230,7 @@ class SlotSync:
         found = await self.index.slots(keys)
         if position is None:
             return {}
-        return {key: self._commits.entries.message_id(position.space, slot) for key, slot in found.items()}
+        return {key: self.commits.entries.message_id(position.space, slot) for key, slot in found.items()}
 
     async def _look_again(self, mail: MailAccount, call: Call, keys: Iterable[ItemKey], cause: Cause) -> None:
         """Until nobody else has written of them between the look and its commit."""
@@ -238,12 +238,12 @@ class SlotSync:
         for _ in range(MAX_AGAIN):
             if not left:
                 return
-            with self._commits.view() as view:
+            with self.commits.view() as view:
                 found = await _summaries(mail, call, left, {})
                 page = slots.shown(left, {key: (one.flags, one.mailboxes) for key, one in found.items()})
                 look = Look(page=page, summaries=found, view=view, cause=cause)
                 try:
-                    _, left = await self._commits.take(look)
+                    _, left = await self.commits.take(look)
                 except LedgerMoved:
                     continue
                 except UnknownMailbox as unknown:
@@ -255,17 +255,17 @@ class SlotSync:
 
     async def changed(self, numbers: BitMap, edit: ItemEdit) -> None:
         """These messages have this difference of flags and mailboxes now."""
-        await self._commits.told(slots.edited(numbers, edit, self._commits.numbers()))
+        await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()))
 
     async def moved(self, numbers: BitMap, source: MailboxKey | None, to: MailboxKey) -> None:
         """These messages are in `to` now and not in `source` any more; None: in no other mailbox."""
-        known = self._commits.numbers()
+        known = self.commits.numbers()
         left = list(known.values()) if source is None else [known.get(source, 0)]
-        await self._commits.told(slots.moved(numbers, known.get(to, 0), left))
+        await self.commits.told(slots.moved(numbers, known.get(to, 0), left))
 
     async def removed(self, numbers: BitMap) -> None:
         """These messages are gone for good."""
-        await self._commits.told(slots.removed(numbers))
+        await self.commits.told(slots.removed(numbers))
 
     # --- mailboxes ----------------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class SlotSync:
             numbers = inside[start : start + PAGE_ROWS]
             if mail.locator is None:
                 edit = ItemEdit(remove_mailboxes=frozenset((record.row.key,)))
-                await self._commits.told(slots.edited(numbers, edit, self._commits.numbers()), cause)
+                await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()), cause)
                 continue
             keys = tuple((await self.index.keys(numbers)).values())
             page: Keyed = Observations(
@@ -290,13 +290,13 @@ class SlotSync:
                 gone=ItemKeys(keys=keys),
                 gone_final=False,
             )
-            with self._commits.view() as view:
+            with self.commits.view() as view:
                 located = [
                     replace(one, mailboxes=tuple(key for key in one.mailboxes if key != record.row.key))
                     for one in await mail.locator.locate(call, keys)
                 ]
                 look = Look(page=page, home=record.number, located=located, view=view, cause=cause)
-                _, disputed = await self._commits.take(look)
+                _, disputed = await self.commits.take(look)
             await self._look_again(mail, call, disputed, cause)
 
 

@@ -93,7 +93,8 @@ class Sync:
             for record in gone:
                 await self.slots.emptied(mail, record, call, cause)
                 async with self.ledger.lock:
-                    await self._drop(record, cause)
+                    if record.number in self.ledger.mailboxes:
+                        await self._drop(record, cause)
 
     async def _relist(self, mail: MailAccount) -> None:
         if self._shown is not None:
