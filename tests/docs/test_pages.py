@@ -27,6 +27,7 @@ PAGES: Final = (
     "docs/quickstart.md",
     "docs/concepts.md",
     "docs/operating.md",
+    "docs/howto/cli.md",
     "docs/howto/clients.md",
     "docs/howto/curl.md",
     "docs/howto/testing.md",
@@ -64,6 +65,7 @@ def reader_values(server: Up, dovecot: Dovecot, submission: Smtpd) -> dict[str, 
     """What a reader of the pages types in the place of the examples."""
     return {
         "POSTROOM": server.url,
+        "POSTROOM_URL": server.url,
         "IMAP_HOST": dovecot.host,
         "IMAP_PORT": str(dovecot.imaps_port),
         "SMTP_HOST": dovecot.host,
@@ -123,7 +125,7 @@ def save(block: Block, text: str, folder: Path) -> None:
     target.write_text(text)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES)
 def test_a_reader_who_pastes_the_page_sees_what_it_shows(
     page: str, shell: Shell, server: Up, folder: Path

@@ -9,7 +9,9 @@ from postroom_server.app.children import MAX_DELAY, delays
 from postroom_server.app.parts import UpOptions
 from postroom_server.app.valkey import StoreUnusable, ValkeyOptions, valkey_command
 
-NAMES = ["check-config", "keys", "migrate", "node", "release", "token", "up"]
+SERVER = ["check-config", "keys", "migrate", "node", "release", "token", "up"]
+PEOPLE = ["accounts", "mailboxes", "messages", "search", "show", "download", "send", "watch", "tail"]
+NAMES = [*PEOPLE, *SERVER]
 
 
 @pytest.fixture

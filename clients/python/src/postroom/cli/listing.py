@@ -124,7 +124,9 @@ def search(arguments: Sequence[str]) -> int:
     parser.add_argument("--no-flag", default="", metavar="FLAG", help="that do not, such as $seen")
     parser.add_argument("--since", type=_day, metavar="DAY", help="received on or after 2026-01-31 (UTC)")
     parser.add_argument("--before", type=_day, metavar="DAY", help="received before")
-    parser.add_argument("--mailbox", action="append", default=[], help="only in these [all]; may be repeated")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--mailbox", default="inbox", metavar="MAILBOX", help="role, path or id [inbox]")
+    where.add_argument("--all", action="store_true", help="in all mailboxes")
     _add_limit(parser)
     given = parser.parse_args(arguments)
     condition = _condition(given)
@@ -135,7 +137,7 @@ def search(arguments: Sequence[str]) -> int:
         account = account_name(given.account)
         request = SearchMessagesRequest(
             parent=account,
-            mailboxes=[await mailbox_name(session.client, account, one) for one in given.mailbox],
+            mailboxes=[] if given.all else [await mailbox_name(session.client, account, given.mailbox)],
             filter=SearchFilter(condition=condition),
             page_size=_page(given.limit),
         )

@@ -144,7 +144,7 @@ async def _reach(server: str) -> None:
     except ValueError as error:
         raise Usage(f"--server {server}: {error}") from None
     except (OSError, TimeoutError) as error:
-        what = getattr(error, "strerror", None) or "no answer"
+        what = os.strerror(error.errno).lower() if error.errno else "no answer"
         raise OSError(f"no server at {server} ({what}); `make run` or `postroom up` starts one") from None
     writer.close()
 
