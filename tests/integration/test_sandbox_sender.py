@@ -43,7 +43,7 @@ def sender(store: Store, clock: HandClock) -> SandboxSender:
 async def inbox(store: Store, name: str) -> list[bytes | None]:
     account = AccountId(name)
     return [
-        await store.sandbox.raw(account, INBOX, row.uid) for row in await store.sandbox.rows(account, INBOX)
+        await store.sandbox.raw(account, row.number) for row in await store.sandbox.rows(account, INBOX)
     ]
 
 

@@ -13,6 +13,8 @@ from postroom_server.errors import AccountGone, MailboxExists, MailboxNotFound, 
 
 MAX_MAILBOXES: Final = 500
 """Mailboxes of one sandbox account."""
+INBOX: Final = "INBOX"
+"""The inbox is one, whatever the case of its letters (RFC 3501 section 5.1)."""
 MAX_FLAG_BYTES: Final = 256
 
 
@@ -47,6 +49,8 @@ def checked_path(path: Sequence[str]) -> str:
     for level in path:
         if not level or "/" in level or not level.isprintable() or level != level.strip():
             raise RequestInvalid("path", f"has a level that cannot be a name: {level[:40]!r}")
+    if path[0].upper() == INBOX:
+        joined = INBOX + joined[len(INBOX) :]
     return joined
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from postroom_server.domain.keys import ItemKey
 from postroom_server.domain.outbox import SubmissionState
+from postroom_server.domain.sandbox_store import SandboxEdit
 from postroom_server.domain.storage import Bucket, Chunk, Commit, KeyChunk, PointerId, Position, Step
 from postroom_server.domain.tokens import Token
 from postroom_server.ids import AccountId, TokenId
@@ -101,10 +102,13 @@ async def test_every_script_keeps_to_one_slot(clustered: Store) -> None:
     )
     await store.sandbox.open(ANN, "ann@sandbox.example")
     await store.sandbox.append(ANN, 1, b"x", frozenset(), NOON)
-    await store.sandbox.set_flags(ANN, 1, [1], frozenset({"a"}), frozenset())
+    await store.sandbox.edit(ANN, [1], SandboxEdit(add_flags=frozenset({"a"})))
     await store.sandbox.append(ANN, 2, b"y", frozenset(), NOON)
-    await store.sandbox.remove(ANN, 1, [1])
-    assert len(await store.sandbox.mailboxes(ANN)) == 6
+    await store.sandbox.copy(ANN, [1], 3)
+    await store.sandbox.delete(ANN, [1])
+    await store.sandbox.create_mailbox(ANN, ["New"])
+    await store.sandbox.expire_history(ANN)
+    assert len(await store.sandbox.mailboxes(ANN)) == 7
     page = await store.feed.read(ANN, 1, 10)
     assert page is not None
     assert len(page.entries) == 4

@@ -92,9 +92,8 @@ async def test_channels_that_nobody_wants_are_left(valkey: Valkey, store: Store)
 
     await eventually(left)
     async with store.sandbox.hints(ANN) as hints:
-        for number in range(1, 7):
-            async with asyncio.timeout(5):
-                assert await anext(hints) == number
+        async with asyncio.timeout(5):
+            assert await anext(hints) == 0
         await store.sandbox.append(ANN, 2, b"x", frozenset(), NOON)
         async with asyncio.timeout(5):
             assert await anext(hints) == 2

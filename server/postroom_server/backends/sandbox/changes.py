@@ -55,7 +55,7 @@ async def read_since(
     if page.epoch != epoch:
         raise ProviderCursorExpired(shape.expired)
     if page.expired:
-        raise ProviderCursorExpired("HISTORY_EXPIRED")
+        raise ProviderCursorExpired(shape.forgotten)
     end = page.modseq
     while not page.expired:
         steps = page.steps[: end - at]

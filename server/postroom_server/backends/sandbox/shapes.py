@@ -54,6 +54,8 @@ class Shape(Protocol[K]):
     capabilities: Capabilities
     expired: str
     """Why a cursor of another epoch has no meaning."""
+    forgotten: str
+    """Why a cursor beyond the history has none."""
     repeats: int
     """Steps before a cursor that are told again."""
     provisional: bool
@@ -112,6 +114,7 @@ class Numbers:
 
     capabilities = _capabilities("mailboxes and UIDs", Membership.ONE, Numbering.PROVIDER)
     expired = "UIDVALIDITY_CHANGED"
+    forgotten = "HISTORY_EXPIRED"
     repeats = 0
     provisional = False
 
@@ -186,7 +189,7 @@ class Folders(_Lasting):
     """A message is in exactly one folder; a position per folder, which tells what has left it but not where to."""
 
     capabilities = _capabilities("folders and lasting ids", Membership.ONE, Numbering.SLOT)
-    expired = "HISTORY_EXPIRED"
+    expired = forgotten = "DELTA_EXPIRED"
     repeats = REPEATED_STEPS
     provisional = True
 
@@ -237,7 +240,7 @@ class Labels(_Lasting):
     """A message may be in many mailboxes and in none; one history for the account, told by differences."""
 
     capabilities = _capabilities("labels", Membership.MANY, Numbering.SLOT, one_scope=True)
-    expired = "HISTORY_EXPIRED"
+    expired = forgotten = "HISTORY_EXPIRED"
     repeats = 0
     provisional = False
 
