@@ -21,6 +21,7 @@ type Client struct {
 	OAuthApps    postroomv1.OAuthAppServiceClient
 	Relays       postroomv1.RelayServiceClient
 	Routes       postroomv1.RouteServiceClient
+	Sandbox      postroomv1.SandboxServiceClient
 	Server       postroomv1.ServerServiceClient
 	Submissions  postroomv1.SubmissionServiceClient
 	Suppressions postroomv1.SuppressionServiceClient
@@ -47,6 +48,7 @@ func newClient(channel *grpc.ClientConn, open *connections) *Client {
 		OAuthApps:    postroomv1.NewOAuthAppServiceClient(channel),
 		Relays:       postroomv1.NewRelayServiceClient(channel),
 		Routes:       postroomv1.NewRouteServiceClient(channel),
+		Sandbox:      postroomv1.NewSandboxServiceClient(channel),
 		Server:       postroomv1.NewServerServiceClient(channel),
 		Submissions:  postroomv1.NewSubmissionServiceClient(channel),
 		Suppressions: postroomv1.NewSuppressionServiceClient(channel),

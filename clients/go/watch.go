@@ -80,6 +80,7 @@ type Watch struct {
 	feed     *feed
 	seen     *seen
 	failure  error
+	last     error
 	failures int
 	pause    time.Duration
 	heard    time.Time
@@ -220,7 +221,7 @@ func (w *Watch) over() error {
 
 // next returns the next frame with a change that was not finished before.
 func (w *Watch) next() (*postroomv1.WatchChangesResponse, error) {
-	w.heard = time.Now()
+	w.heard, w.last = time.Now(), nil
 	for w.failure == nil {
 		if err := w.over(); err != nil {
 			return nil, err
@@ -247,9 +248,13 @@ func (w *Watch) frame() (*postroomv1.WatchChangesResponse, error) {
 		w.pause = 0
 		w.feed = newFeed(w.ctx, w.client.Changes, w.resumed())
 	}
-	frame, err := w.feed.next(w.silence)
+	silence := w.silence
+	if w.patience > 0 {
+		silence = min(silence, w.patience-time.Since(w.heard))
+	}
+	frame, err := w.feed.next(silence)
 	if err == nil {
-		w.heard = time.Now()
+		w.heard, w.last = time.Now(), nil
 		if state, _, _, _ := w.progress.snapshot(); state == StateConnecting {
 			w.progress.enter(StateCatchingUp)
 		}
@@ -310,11 +315,14 @@ func (w *Watch) failed(err error) {
 	if errors.Is(err, errSilent) {
 		w.client.connections.closeSilent(w.silence)
 	}
+	if w.last == nil || !errors.Is(err, errSilent) {
+		w.last = err
+	}
 	impatient := w.patience > 0 && time.Since(w.heard) >= w.patience
 	switch {
 	case w.over() != nil:
 	case impatient, slices.Contains(fatal, codeOf(err)):
-		w.failure = err
+		w.failure = w.last
 	default:
 		w.again(retryAfter(err))
 	}

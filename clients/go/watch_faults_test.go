@@ -85,8 +85,8 @@ func TestTheWatchdogLeavesASilentStream(t *testing.T) {
 
 func TestTheHandlersTimeIsNoSilence(t *testing.T) {
 	feed, client := feedOf(t, script(change(1), change(2), change(3)))
-	watch := client.Watch(within(t), "accounts/ada", WatchOptions{Patience: time.Millisecond})
-	watch.silence = 100 * time.Millisecond
+	watch := client.Watch(within(t), "accounts/ada", WatchOptions{Patience: 200 * time.Millisecond})
+	watch.silence = watch.patience
 	var found []int64
 	for change, err := range watch.Changes() {
 		if err != nil {
@@ -111,6 +111,14 @@ func TestPatienceReturnsTheLastError(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	equal(t, "state", watch.State(), StateClosed)
+}
+
+func TestPatienceEndsASilentStreamBeforeTheWatchdog(t *testing.T) {
+	_, client := feedOf(t, script(checkpoint("start", 0), hold))
+	watch := client.Watch(within(t), "accounts/ada", WatchOptions{Patience: 200 * time.Millisecond})
+	if err := watch.Each(nil); !errors.Is(err, errSilent) {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestTheTimeThatAServerAsksForIsKept(t *testing.T) {
