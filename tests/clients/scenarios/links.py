@@ -2,7 +2,7 @@
 
 It owns sockets and what is done to them, and refuses to know what the bytes mean. `cut` ends every connection with a reset,
 `freeze` makes the connections that are open go silent for good without closing them (a half-open link, as after the death
-of a router), `cut_after` ends the link once so many bytes came down it.
+of a router), `down` refuses new connections too, `cut_after` ends the link once so many bytes came down it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Link:
         self._server: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
         self._left: int | None = None
+        self._is_down = False
         self.connections = 0
         """Connections accepted so far."""
 
@@ -69,14 +70,19 @@ class Link:
         for pair in list(self._pairs):
             pair.reset()
 
+    def down(self) -> None:
+        """Resets every connection, and each new one, until it is healed."""
+        self._is_down = True
+        self.cut()
+
     def freeze(self) -> None:
         """Nothing passes the open connections any more, and nobody is told; new ones pass."""
         for pair in self._pairs:
             pair.moving.clear()
 
     def heal(self) -> None:
-        """What was frozen moves again; a limit of bytes is lifted."""
-        self._left = None
+        """What was frozen moves again, new connections pass, a limit of bytes is lifted."""
+        self._left, self._is_down = None, False
         for pair in self._pairs:
             pair.moving.set()
 
@@ -86,6 +92,9 @@ class Link:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self._is_down:
+            writer.transport.abort()
+            return
         try:
             far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:

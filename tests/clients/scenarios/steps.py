@@ -320,6 +320,11 @@ async def cut(stage: Stage, given: Given) -> None:
 
 
 @_step
+async def down(stage: Stage, given: Given) -> None:
+    stage.link.down()
+
+
+@_step
 async def freeze(stage: Stage, given: Given) -> None:
     stage.link.freeze()
 

@@ -93,6 +93,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "revoke": Word(keys={"token": str}, bare="token", must=("token",)),
     "delete": Word(keys={"account": str}, bare="account", must=("account",)),
     "cut": Word(keys={"after_bytes": int}, bare="after_bytes"),
+    "down": Word(keys={}),
     "freeze": Word(keys={}),
     "heal": Word(keys={}),
     "skew": Word(keys={"by": str}, bare="by", must=("by",)),
