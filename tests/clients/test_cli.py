@@ -310,6 +310,18 @@ def test_a_dialogue_is_shown_and_followed(cli: Cli) -> None:
         assert process.stderr.read() == ""
 
 
+def test_a_dialogue_goes_on_when_its_node_dies(own_postroom: Up, tmp_path: Path) -> None:
+    cli = Cli(own_postroom, tmp_path)
+    name = cli.sandbox()
+    with cli.running("tail", name) as process:
+        lines_of(process, "CONNECTED")
+        own_postroom.wait_replaced("node", own_postroom.kill("node"))
+        cli.sent(name, "--subject", "after the death")
+        assert "> APPEND" in lines_of(process, "APPEND")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 130
+
+
 @pytest.mark.parametrize("words", [("watch", "--from", "EARLIEST"), ("accounts", "list"), ("tail",)])
 def test_a_reader_who_leaves_ends_it_quietly(cli: Cli, words: tuple[str, ...]) -> None:
     name = cli.sandbox()
@@ -359,20 +371,23 @@ def test_a_command_line_that_cannot_be_understood_ends_with_2(cli: Cli, words: t
     assert cli(*words, code=2).stdout == ""
 
 
-def on_a_terminal(cli: Cli, *words: str) -> str:
-    """What a command writes when both its streams are a terminal."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [POSTROOM, *words], cwd=cli.folder, env={**cli.environment, "TERM": "xterm-256color", "COLUMNS": "160"},
-        stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, start_new_session=True,
-    )  # fmt: skip
-    os.close(slave)
+def on_a_terminal(cli: Cli, *words: str, typed: str = "", code: int = 0) -> str:
+    """What a command writes when a terminal is all that it has; `typed` is what somebody types there."""
+    environment = {**cli.environment, "TERM": "xterm-256color", "COLUMNS": "160"}
+    process, master = pty.fork()
+    if process == 0:
+        os.chdir(cli.folder)
+        os.execve(POSTROOM, [POSTROOM, *words], environment)
     shown = b""
     with contextlib.suppress(OSError):
         while piece := os.read(master, 65_536):
             shown += piece
+            if typed and shown.endswith((b": ", b"] ")):
+                os.write(master, typed.encode())
+                typed = ""
     os.close(master)
-    assert process.wait(SECONDS) == 0, shown
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == code, shown
     return shown.decode()
 
 
@@ -385,6 +400,20 @@ def test_a_terminal_gets_a_table_and_colours_and_a_pipe_does_not(cli: Cli) -> No
     assert "\x1b" not in on_a_terminal(cli, "accounts", "list", "--json", "--email", name)
     assert "\x1b" in on_a_terminal(cli, "watch", name, "--from", "EARLIEST", "--count", "1")
     assert "\x1b" in on_a_terminal(cli, "send", name, "--to", f"{name}@sandbox.test", "--text", "x", "--wait")
+
+
+def test_a_terminal_is_asked_for_what_must_not_be_an_argument(
+    cli: Cli, dovecot: Dovecot, mail_user: str
+) -> None:
+    name = f"c{secrets.token_hex(5)}"
+    shown = on_a_terminal(
+        cli, "accounts", "add", name, "--email", mail_user, "--imap-host", dovecot.host,
+        "--imap-port", str(dovecot.imap_port), "--imap-security", "NONE", typed=f"{PASSWORD}\n",
+    )  # fmt: skip
+    assert f"Password of {mail_user}:" in shown
+    assert "CONNECTED" in shown
+    assert "Remove" in on_a_terminal(cli, "accounts", "remove", name, typed="n\n", code=1)
+    assert "removed" in on_a_terminal(cli, "accounts", "remove", name, typed="y\n")
 
 
 def test_what_a_mail_says_cannot_write_on_the_terminal() -> None:

@@ -7,7 +7,7 @@ goes on while it is read.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -35,7 +35,7 @@ def wanted_lines(most: int) -> int:
 
 async def bodies(
     context: Context, blocks: AsyncIterator[Sequence[Line]], *, follow: bool
-) -> AsyncIterator[HttpBody]:
+) -> AsyncGenerator[HttpBody, None]:
     """Sends the headers, then the lines as they come; a block without lines is a sign of life.
 
     The first piece is sent in any case. Who follows gets it at once, so that it is seen that the call has been taken.

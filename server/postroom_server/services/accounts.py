@@ -153,8 +153,11 @@ class AccountServicer(AccountServiceServicer):
         account = named("name", parse_account, request.name)
         most = wanted_lines(request.max_lines)
         kept = await self._accounts.log(current_call(), account, most=most, follow=request.follow)
-        async with aclosing(kept) as blocks:
-            async for body in bodies(context, blocks, follow=request.follow):
+        async with (
+            aclosing(kept) as blocks,
+            aclosing(bodies(context, blocks, follow=request.follow)) as found,
+        ):
+            async for body in found:
                 yield care.DownloadAccountLogResponse(body=body)
 
     async def VerifyAccount(

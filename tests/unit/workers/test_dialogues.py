@@ -143,6 +143,16 @@ async def test_a_reader_who_is_too_slow_is_told_how_much_it_missed() -> None:
     await reading.aclose()
 
 
+async def test_a_reader_who_leaves_leaves_nothing() -> None:
+    dialogues = made("ann")
+    say(dialogues, "a")
+    for _ in range(100):
+        reading = dialogues.read(ANN, most=0, follow=True)
+        await anext(reading)
+        await reading.aclose()
+    assert "readers=0" in repr(dialogues.of(ANN))
+
+
 async def test_who_follows_is_told_when_the_account_leaves() -> None:
     dialogues = made("ann")
     reading = dialogues.read(ANN, most=0, follow=True)

@@ -28,7 +28,7 @@ from postroom.v1.account_care_pb2 import DownloadAccountLogRequest
 from postroom.v1.account_pb2 import Account
 from postroom.v1.change_pb2 import Change
 from postroom.v1.submission_pb2 import Submission
-from postroom.watch import State, Watch, kind_of
+from postroom.watch import FATAL, State, Watch, kind_of
 
 MAX_CURSOR_BYTES: Final = 8_192
 DEFAULT_LINES: Final = 50
@@ -40,22 +40,7 @@ ARROWS: Final = {"SENT": ">", "RECEIVED": "<", "EVENT": "*"}
 
 def watch(arguments: Sequence[str]) -> int:
     """Show changes as they happen, one line each; where the watch stands is told on stderr."""
-    parser = parser_of("watch", watch)
-    parser.add_argument(
-        "account", metavar="ACCOUNT", nargs="?", default="-", help="id or name [all accounts]"
-    )
-    parser.add_argument(
-        "--from", dest="start", choices=("NOW", "EARLIEST"), default="NOW", help="where to begin [NOW]"
-    )
-    parser.add_argument(
-        "--cursor-file",
-        type=Path,
-        metavar="FILE",
-        help="go on where an earlier watch with this file was left",
-    )
-    parser.add_argument("--kind", action="append", default=[], help="only these, such as MESSAGE_ADDED")
-    parser.add_argument("--mailbox", action="append", default=[], help="role or name; only in these")
-    parser.add_argument("--count", type=int, default=0, metavar="N", help="end after so many changes")
+    parser = _watch_parser()
     given = parser.parse_args(arguments)
     account = account_name(given.account)
     mailboxes = [
@@ -79,6 +64,26 @@ def watch(arguments: Sequence[str]) -> int:
             await _watched(session.output, reading, kept, given.count)
 
     return run(given, work, probe=False)
+
+
+def _watch_parser() -> argparse.ArgumentParser:
+    parser = parser_of("watch", watch)
+    parser.add_argument(
+        "account", metavar="ACCOUNT", nargs="?", default="-", help="id or name [all accounts]"
+    )
+    parser.add_argument(
+        "--from", dest="start", choices=("NOW", "EARLIEST"), default="NOW", help="where to begin [NOW]"
+    )
+    parser.add_argument(
+        "--cursor-file",
+        type=Path,
+        metavar="FILE",
+        help="go on where an earlier watch with this file was left",
+    )
+    parser.add_argument("--kind", action="append", default=[], help="only these, such as MESSAGE_ADDED")
+    parser.add_argument("--mailbox", action="append", default=[], help="role or name; only in these")
+    parser.add_argument("--count", type=int, default=0, metavar="N", help="end after so many changes")
+    return parser
 
 
 async def _watched(output: Output, reading: Watch, kept: CursorFile, most: int) -> None:
@@ -231,7 +236,7 @@ async def _tailed(session: Session, given: argparse.Namespace) -> int:
             return 0
         except _Cut as cut:
             last = cut.last or last
-            if given.no_follow or not cut.error.transient:
+            if given.no_follow or cut.error.code in FATAL:
                 raise cut.error from None
             session.output.say(f"-- {plain(str(cut.error))}; again", "dim")
             await asyncio.sleep(AGAIN_SECONDS)
