@@ -19,7 +19,7 @@ PYTHON_INPUTS := pyproject.toml clients/python/pyproject.toml scripts/bootstrap.
 RUN := .venv/.stamp-run
 DEV := .venv/.stamp-dev
 GO := .stamps/go
-NODE := clients/ts/node_modules/.stamp
+NODE := clients/ts/node_modules/.stamp examples/typescript/node_modules/.stamp
 LINTED := $(wildcard server clients/python/src tests bench scripts examples)
 
 ##@ Two commands for a new user
@@ -95,7 +95,9 @@ generated: $(DEV) $(GO) $(NODE) ## Generated code equals what proto/ generates
 .PHONY: compiled
 compiled: $(GO) $(NODE) ## Go and TypeScript compile and pass their checkers, where their toolchains are there
 	@if command -v go >/dev/null; then scripts/check_go clients/go examples/go; fi
-	@if command -v npm >/dev/null; then cd clients/ts && npx --no-install tsc --noEmit; fi
+	@if command -v npm >/dev/null; then \
+		(cd clients/ts && npx --no-install tsc --noEmit && npx --no-install tsc -p tsconfig.build.json) \
+		&& (cd examples/typescript && npx --no-install tsc); fi
 
 .PHONY: envoy
 envoy: $(DEV) ## Envoy accepts the gateway's configuration
@@ -122,8 +124,10 @@ $(GO): clients/go/go.mod clients/go/go.sum examples/go/go.mod examples/go/go.sum
 	else echo "Go is not installed: the tests of the Go client are skipped." >&2; exit 0; fi
 	@touch $@
 
-$(NODE): clients/ts/package.json clients/ts/package-lock.json
-	@if command -v npm >/dev/null; then cd clients/ts && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.stamp; \
+examples/typescript/node_modules/.stamp: clients/ts/node_modules/.stamp
+
+%/node_modules/.stamp: %/package.json %/package-lock.json
+	@if command -v npm >/dev/null; then cd $* && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.stamp; \
 	elif [ -n "$(CI)" ]; then echo "Node 20 is needed here: install nodejs and npm." >&2; exit 1; \
 	else echo "Node is not installed: the tests of the TypeScript client are skipped." >&2; fi
 

@@ -137,6 +137,15 @@ async def test_browsers_of_this_machine_may_call(gateway: Gateway, origin):
     assert "PATCH" in reply.headers["access-control-allow-methods"]
 
 
+async def test_a_page_sees_what_its_checks_need(gateway: Gateway):
+    """The size that a download announces, and the details of an error that comes without a body."""
+    reply = await gateway.raw("GET", "/v1/accounts/a", None, {"origin": "http://localhost:3000"})
+
+    exposed = reply.headers["access-control-expose-headers"]
+    assert "x-content-length" in exposed
+    assert "grpc-status-details-bin" in exposed
+
+
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil", "null"]
 )

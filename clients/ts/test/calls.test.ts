@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { afterEach, test } from "node:test";
 
-import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Code, type HandlerContext } from "@connectrpc/connect";
 
 import { connect, DownloadDamaged, fromStatus, isReason, PostroomError, type Postroom } from "../src/index.js";
 import { BadRequestSchema, ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
@@ -153,7 +153,6 @@ test("nobody listening is UNAVAILABLE without a reason", async () => {
     assert.deepEqual([error.code, error.reason, error.transient], ["UNAVAILABLE", "", true]);
     return true;
   });
-  await server.start(() => undefined);
 });
 
 test("many calls share one connection, and none is made after close", async () => {
@@ -216,7 +215,7 @@ for (const where of ["responseHeader", "responseTrailer"] as const) {
     for (const sent of [content.subarray(0, 600_000), altered]) {
       const client = await downloading(sent, where);
       await assert.rejects(client.download("accounts/a/messages/m"), DownloadDamaged);
-      await assert.rejects(new Response(client.downloadStream("accounts/a/messages/m")).bytes?.() ?? new Response(client.downloadStream("accounts/a/messages/m")).arrayBuffer(), DownloadDamaged);
+      await assert.rejects(new Response(client.downloadStream("accounts/a/messages/m")).arrayBuffer(), DownloadDamaged);
       client.close();
       await server.stop();
       server = new FakeServer();
@@ -283,5 +282,4 @@ test("the status of a batch's result and one over REST become the same error", a
   }
   assert.deepEqual([rest.retryAfter, rest.violations], [1.5, [{ field: "f", description: "d" }]]);
   assert.deepEqual([fromRest(502, "<html>").code, fromRest(418, "no").code], ["UNAVAILABLE", "UNKNOWN"]);
-  assert.equal(new ConnectError("x").code, Code.Unknown);
 });

@@ -61,7 +61,10 @@ export class FakeServer {
 
   async stop(): Promise<void> {
     this.cut();
-    await new Promise((resolve) => this.#server?.close(resolve));
+    const server = this.#server;
+    if (server) {
+      await new Promise((resolve) => server.close(resolve));
+    }
   }
 
   async *#watch(streams: readonly Stream[], request: WatchChangesRequest, context: HandlerContext): AsyncGenerator<WatchChangesResponse> {
