@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from openapi_spec_validator import validate
 
-from tests.docs.openapi_document import DOCUMENT, OPERATIONS, PARAMETER, Checked, Operation, check
+from tests.docs.openapi_document import DOCUMENT, OPERATIONS, PARAMETER, PATH, Checked, Operation, check
+from tests.fixtures.contract import Contract
 from tests.fixtures.dovecot import PASSWORD, Dovecot
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rest import NDJSON, SSE, Rest, lines, refused
@@ -326,3 +328,16 @@ async def test_requests_and_answers_of_every_served_method_are_as_the_document_s
 def test_an_answer_that_differs_is_noticed(answer: dict[str, Any]) -> None:
     with pytest.raises(AssertionError, match="is not as"):
         check(answer, {"$ref": "#/components/schemas/GetAccountResponse"}, "an answer")
+
+
+def test_the_references_hold_every_method_and_every_reason(contract: Contract) -> None:
+    folder = PATH.parent
+    rest, grpc = ((folder / name).read_text() for name in ("rest.md", "grpc.md"))
+    reasons = [value.name for value in contract.enum("ErrorReason").value if value.number]
+    methods = {f"{rpc.service}_{rpc.name}" for rpc in contract.rpcs()}
+    headings = set(re.findall(r"^### (\w+)$", (folder / "errors.md").read_text(), re.MULTILINE))
+
+    assert {one.ident for one in OPERATIONS} == methods | {"Health_Check"}
+    assert [rpc.name for rpc in contract.rpcs() if f"\n### {rpc.name}\n" not in rest] == []
+    assert [rpc.name for rpc in contract.rpcs() if f"\n### {rpc.name}\n" not in grpc] == []
+    assert headings == set(reasons)
