@@ -60,7 +60,8 @@ class ChangeServiceServicer:
     """
 
     def WatchChanges(self, request, context):
-        """Streams the changes of one account or, with `accounts/-`, of all. Frames are never further apart than the heartbeat
+        """Streams the changes of one account or, with `accounts/-`, of all. The first frame is a checkpoint; another one comes as
+        soon as a reader that was behind has caught up with the head, and frames are never further apart than the heartbeat
         interval. A stream ends with the frame `end`; one that ends without it is broken, and the reader goes on from its last
         cursor. Fails with INVALID_ARGUMENT and the reason `CURSOR_MALFORMED` or `CURSOR_FOREIGN`, with OUT_OF_RANGE and the
         reason `CURSOR_EXPIRED`, and with PERMISSION_DENIED for `accounts/-` with a token that is bound to accounts.

@@ -39,7 +39,8 @@ class ChangeServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChangeServiceAsyncStub: ...
     WatchChanges: _grpc.UnaryStreamMultiCallable[_change_service_pb2.WatchChangesRequest, _change_service_pb2.WatchChangesResponse]
-    """Streams the changes of one account or, with `accounts/-`, of all. Frames are never further apart than the heartbeat
+    """Streams the changes of one account or, with `accounts/-`, of all. The first frame is a checkpoint; another one comes as
+    soon as a reader that was behind has caught up with the head, and frames are never further apart than the heartbeat
     interval. A stream ends with the frame `end`; one that ends without it is broken, and the reader goes on from its last
     cursor. Fails with INVALID_ARGUMENT and the reason `CURSOR_MALFORMED` or `CURSOR_FOREIGN`, with OUT_OF_RANGE and the
     reason `CURSOR_EXPIRED`, and with PERMISSION_DENIED for `accounts/-` with a token that is bound to accounts.
@@ -58,7 +59,8 @@ class ChangeServiceAsyncStub(ChangeServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     WatchChanges: _aio.UnaryStreamMultiCallable[_change_service_pb2.WatchChangesRequest, _change_service_pb2.WatchChangesResponse]  # type: ignore[assignment]
-    """Streams the changes of one account or, with `accounts/-`, of all. Frames are never further apart than the heartbeat
+    """Streams the changes of one account or, with `accounts/-`, of all. The first frame is a checkpoint; another one comes as
+    soon as a reader that was behind has caught up with the head, and frames are never further apart than the heartbeat
     interval. A stream ends with the frame `end`; one that ends without it is broken, and the reader goes on from its last
     cursor. Fails with INVALID_ARGUMENT and the reason `CURSOR_MALFORMED` or `CURSOR_FOREIGN`, with OUT_OF_RANGE and the
     reason `CURSOR_EXPIRED`, and with PERMISSION_DENIED for `accounts/-` with a token that is bound to accounts.
@@ -79,7 +81,8 @@ class ChangeServiceServicer:
         request: _change_service_pb2.WatchChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_change_service_pb2.WatchChangesResponse], _abc.AsyncIterator[_change_service_pb2.WatchChangesResponse]]:
-        """Streams the changes of one account or, with `accounts/-`, of all. Frames are never further apart than the heartbeat
+        """Streams the changes of one account or, with `accounts/-`, of all. The first frame is a checkpoint; another one comes as
+        soon as a reader that was behind has caught up with the head, and frames are never further apart than the heartbeat
         interval. A stream ends with the frame `end`; one that ends without it is broken, and the reader goes on from its last
         cursor. Fails with INVALID_ARGUMENT and the reason `CURSOR_MALFORMED` or `CURSOR_FOREIGN`, with OUT_OF_RANGE and the
         reason `CURSOR_EXPIRED`, and with PERMISSION_DENIED for `accounts/-` with a token that is bound to accounts.
