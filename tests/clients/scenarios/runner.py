@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.clients.scenarios.puppets import BuildFailed, Missing, Puppet, built
-from tests.clients.scenarios.stage import Stage, shown
+from tests.clients.scenarios.stage import Stage, shown, stretched
 from tests.clients.scenarios.steps import play
 from tests.clients.scenarios.table import Row, Step
 from tests.clients.scenarios.world import Gate, World
@@ -178,7 +178,7 @@ class _Failed(Exception):
 
 
 async def _play(stage: Stage, at: list[Step]) -> None:
-    async with stage, asyncio.timeout(ROW_SECONDS):
+    async with stage, asyncio.timeout(stretched(ROW_SECONDS)):
         for step in stage.row.steps:
             at.append(step)
             await play(stage, step)

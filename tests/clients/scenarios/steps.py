@@ -15,7 +15,16 @@ from typing import Any, Final
 
 from tests.clients.scenarios.puppets import Answer, WatchLog
 from tests.clients.scenarios.relay import SKEWS
-from tests.clients.scenarios.stage import ASK_SECONDS, WITHIN, Running, Stage, check_error, check_time, shown
+from tests.clients.scenarios.stage import (
+    ASK_SECONDS,
+    WITHIN,
+    Running,
+    Stage,
+    check_error,
+    check_time,
+    shown,
+    stretched,
+)
 from tests.clients.scenarios.table import Step, TableWrong
 from tests.clients.scenarios.world import letter
 
@@ -42,7 +51,8 @@ async def play(stage: Stage, step: Step) -> None:
 async def _ask(stage: Stage, do: str, given: Given, *, longest: float = ASK_SECONDS, **words: Any) -> Answer:
     """A command to the row's client."""
     client = stage.called(given.get("client", "c"))
-    return await stage.puppet.ask(do, within=given.get("within", longest) + 1.0, client=client, **words)
+    within = stretched(given.get("within", longest)) + 1.0
+    return await stage.puppet.ask(do, within=within, client=client, **words)
 
 
 # --- what the client does -------------------------------------------------------------------------------------------
@@ -91,7 +101,8 @@ async def pages(stage: Stage, given: Given) -> None:
 
 @_step
 async def download(stage: Stage, given: Given) -> None:
-    answer = await _ask(stage, "download", given, name=given["name"])
+    async with stage.gate.turn:
+        answer = await _ask(stage, "download", given, name=given["name"])
     stage.check_answer(given, answer, answer.seconds)
 
 
@@ -105,7 +116,8 @@ async def upload(stage: Stage, given: Given) -> None:
     )
     with tempfile.NamedTemporaryFile(prefix="upload-", suffix=".eml") as file:
         await asyncio.to_thread(Path(file.name).write_bytes, raw)
-        answer = await _ask(stage, "upload", given, parent=account, path=file.name, requestId=named)
+        async with stage.gate.turn:
+            answer = await _ask(stage, "upload", given, parent=account, path=file.name, requestId=named)
     stage.check_answer(given, answer, answer.seconds)
 
 
@@ -128,7 +140,7 @@ async def look(stage: Stage, given: Given) -> None:
     name = stage.called(given.get("watch", "w"))
     wanted = {key: given[key] for key in ("state", "lag", "changes") if key in given}
     found: dict[str, Any] = {}
-    deadline = time.monotonic() + given.get("within", WITHIN)
+    deadline = time.monotonic() + stretched(given.get("within", WITHIN))
     while True:
         answer = await stage.puppet.ask("look", watch=name, within=ASK_SECONDS)
         assert answer.ok is not None, shown(answer.error)
@@ -155,7 +167,7 @@ async def cancel(stage: Stage, given: Given) -> None:
 
 @_step
 async def stats(stage: Stage, given: Given) -> None:
-    deadline = time.monotonic() + given.get("within", WITHIN)
+    deadline = time.monotonic() + stretched(given.get("within", WITHIN))
     while True:
         answer = await stage.puppet.ask("stats", within=ASK_SECONDS)
         assert answer.ok is not None, shown(answer.error)
@@ -175,7 +187,9 @@ async def stats(stage: Stage, given: Given) -> None:
 @_step
 async def answer(stage: Stage, given: Given) -> None:
     running = stage.running[given["of"]]
-    found = await stage.puppet.answer(running.future, within=given.get("within", ASK_SECONDS))
+    found = await stage.puppet.answer(
+        running.future, within=stretched(given.get("within", ASK_SECONDS)) + 1.0
+    )
     stage.check_answer(given, found, time.monotonic() - running.began)
 
 
