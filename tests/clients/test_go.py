@@ -1,4 +1,6 @@
-"""The Go client against a running Postroom: its own tests, its examples, and its module as a version tag publishes it."""
+"""The Go client against a running Postroom: its own tests, what its README and examples show, and its module
+as a version tag publishes it.
+"""
 
 from __future__ import annotations
 
@@ -222,6 +224,20 @@ async def test_each_message_is_counted_once_whenever_the_program_is_killed(
             assert last.poll() is None
     assert rows(database, "SELECT account, messages FROM arrivals") == [(ben.name, LETTERS)]
     assert rows(database, "SELECT * FROM gaps") == []
+
+
+def test_what_the_readme_shows_compiles(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```go\n(.*?)^```", (CLIENT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 4
+    for number, block in enumerate(blocks):
+        folder = tmp_path / f"block{number}"
+        folder.mkdir()
+        (folder / ("shown_test.go" if "func Test" in block else "shown.go")).write_text(block)
+    (tmp_path / "go.mod").write_text(f"module shown\n\ngo 1.24.0\n\nreplace {MODULE} => {CLIENT}\n")
+    shutil.copyfile(CLIENT / "go.sum", tmp_path / "go.sum")
+    offline = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOWORK": "off"}
+    run("go", "get", f"{MODULE}@v0.0.0", cwd=tmp_path, **offline)
+    run("go", "vet", "./...", cwd=tmp_path, **offline)
 
 
 # --- the module ------------------------------------------------------------------------------------------------------
