@@ -48,7 +48,7 @@ class _Page(BaseHTTPRequestHandler):
         self.end_headers()
         self.server.results.put(told)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
         """Says nothing."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -70,7 +71,7 @@ def examples(built: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in a clean place that has the packed package, and programs that use it, compiled strictly."""
+    """A project in a clean place that has the packed package; programs that use it and the README's, compiled strictly."""
     folder = tmp_path_factory.mktemp("installed")
     run("npm", "pack", "--silent", "--ignore-scripts", f"--pack-destination={folder}", folder=CLIENT)
     (package,) = folder.glob("postroom-*.tgz")
@@ -81,6 +82,10 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder=folder, within=BUILD_SECONDS)  # fmt: skip
     for source in (CLIENT / "test/installed").iterdir():
         shutil.copy(source, folder)
+    for number, block in enumerate(
+        re.findall(r"^```ts\n(.*?)^```$", (CLIENT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    ):
+        (folder / f"readme_{number}.ts").write_text(block)
     run(TSC, folder=folder, within=BUILD_SECONDS)
     return folder
 
@@ -120,7 +125,15 @@ def test_an_attachment_is_sent_and_a_search_finds_it(
 ) -> None:
     invoice = tmp_path / "invoice.pdf"
     invoice.write_bytes(b"%PDF-1.7 " + os.urandom(50_000))
-    sent = run("node", "send_attachment.js", account.name, account.email, str(invoice), folder=examples, server=postroom)
+    sent = run(
+        "node",
+        "send_attachment.js",
+        account.name,
+        account.email,
+        str(invoice),
+        folder=examples,
+        server=postroom,
+    )
     assert "accepted: " + account.name in sent
     assert sent.strip().endswith("state: RELAYED")
     found = run("node", "search.js", account.name, "inbox", "invoice", folder=examples, server=postroom)
@@ -227,7 +240,15 @@ def test_a_page_in_a_browser_sends_watches_and_downloads(installed: Path) -> Non
     """gRPC-Web and uploads from another origin, in a context that is not secure; hashes are visible to the page."""
     if shutil.which(CHROMIUM) is None:
         pytest.skip("chromium is not installed (scripts/debian_packages)")
-    run(ESBUILD, "page.ts", "--bundle", "--format=esm", "--platform=browser", "--outfile=page.js", folder=installed)
+    run(
+        ESBUILD,
+        "page.ts",
+        "--bundle",
+        "--format=esm",
+        "--platform=browser",
+        "--outfile=page.js",
+        folder=installed,
+    )
     with page_server() as pages:
         server = Up("--cors-origin", pages.origin)
         try:

@@ -116,7 +116,7 @@ export class Postroom implements Services {
   watch(parent = "accounts/-", options: WatchOptions = {}): Watch {
     const ways: WatchWays = {
       open: (request, signal) => this.changes.watchChanges(request, { signal }),
-      renew: () => this.#platform.renew(),
+      renew: (openedAt) => this.#platform.renew(openedAt),
       reading: (watch, yes) => void (yes ? this.#reading.add(watch) : this.#reading.delete(watch)),
     };
     return new Watch(ways, parent, options);
@@ -150,10 +150,12 @@ export class Postroom implements Services {
     return streamOf(this.#pieces(name, options));
   }
 
-  /** The same as a Blob, of the type `message/rfc822` for a message. */
+  /** The same as a Blob of the content's type, `message/rfc822` for a message. */
   async downloadBlob(name: string, options: DownloadOptions = {}): Promise<Blob> {
-    const type = isAttachment(name) ? "" : "message/rfc822";
-    return new Blob([await this.download(name, options)], { type });
+    let type = "";
+    const onType = (told: string): void => void (type = told);
+    const bytes = await whole(this.#pieces(name, options, onType));
+    return new Blob([bytes], { type });
   }
 
   /**
@@ -179,10 +181,10 @@ export class Postroom implements Services {
     this.#platform.close();
   }
 
-  #pieces(name: string, options: DownloadOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  #pieces(name: string, options: DownloadOptions, onType?: (type: string) => void): AsyncGenerator<Uint8Array, void, undefined> {
     const opening: Downloading = (call) =>
       isAttachment(name) ? this.messages.downloadAttachment({ name }, call) : this.messages.getMessageSource({ name }, call);
-    return pieces(opening, this.#platform.hash(), options);
+    return pieces(opening, this.#platform.hash(), options, onType);
   }
 }
 

@@ -9,6 +9,7 @@ import type { ClientHttp2Stream, ClientSessionRequestOptions, OutgoingHttpHeader
 import { Http2SessionManager } from "@connectrpc/connect-node";
 
 import type { Place } from "./address.js";
+import { now } from "./pauses.js";
 import type { TlsOptions } from "./platform.js";
 
 /** After this long without a byte on an open stream the connection is asked whether it lives. */
@@ -28,6 +29,7 @@ export class Connection {
   readonly #options: SecureClientSessionOptions;
   readonly #left = new Set<Http2SessionManager>();
   #manager: Http2SessionManager;
+  #madeAt = 0;
 
   constructor(place: Place, tls: TlsOptions | undefined) {
     const { path } = place;
@@ -57,8 +59,14 @@ export class Connection {
     }
   }
 
-  /** Later streams use another connection; the present one is kept for the streams that it has. */
-  renew(): void {
+  /**
+   * Later streams use another connection than those that were opened at this time; that one is kept for the streams that it
+   * has. Many streams on one connection go silent together, and it is exchanged once.
+   */
+  renew(openedAt: number): void {
+    if (this.#madeAt > openedAt) {
+      return;
+    }
     for (const manager of [this.#manager, ...this.#left]) {
       const idle = manager.state() !== "open";
       if (idle) {
@@ -80,6 +88,7 @@ export class Connection {
   }
 
   #made(): Http2SessionManager {
+    this.#madeAt = now();
     return new Http2SessionManager(this.authority, { pingIntervalMs, pingTimeoutMs }, this.#options);
   }
 }

@@ -28,7 +28,12 @@ export type Downloading = (options: CallOptions) => AsyncIterable<{ body?: HttpB
  * The pieces of a download. It ends in DownloadDamaged when what came is not what was announced; leaving the loop cancels
  * the call.
  */
-export async function* pieces(open: Downloading, hash: Hash, options: DownloadOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* pieces(
+  open: Downloading,
+  hash: Hash,
+  options: DownloadOptions,
+  onType?: (type: string) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const announced = new Headers();
   const note = (given: Headers): void => given.forEach((value, key) => announced.set(key, value));
   const leave = linked(options.signal);
@@ -36,6 +41,9 @@ export async function* pieces(open: Downloading, hash: Hash, options: DownloadOp
   try {
     const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
     for await (const { body } of open({ ...timeout, signal: leave.signal, onHeader: note, onTrailer: note })) {
+      if (body?.contentType) {
+        onType?.(body.contentType);
+      }
       if (body && body.data.length > 0) {
         size += body.data.length;
         hash.update(body.data);

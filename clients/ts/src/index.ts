@@ -44,7 +44,7 @@ export function connect(address: string, token: string, options: ConnectOptions 
     transport,
     hash: sha256,
     upload: uploadInPieces,
-    renew: () => connection.renew(),
+    renew: (openedAt) => connection.renew(openedAt),
     close: () => connection.close(),
   };
   return new Postroom(platform, token);

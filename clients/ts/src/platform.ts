@@ -59,8 +59,11 @@ export interface Platform {
   hash(): Hash;
   /** Hands a raw message over for sending. */
   upload(transport: Transport, parent: string, source: Source, options: UploadOptions): Promise<Submission>;
-  /** Told that a stream went silent: later calls use another connection, those under way keep theirs. */
-  renew(): void;
+  /**
+   * Told that a stream went silent that was opened at this time, on the clock of `now`: later calls use another connection
+   * than it did, those under way keep theirs.
+   */
+  renew(openedAt: number): void;
   /** Ends every call and connection. */
   close(): void;
 }

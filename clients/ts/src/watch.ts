@@ -89,8 +89,8 @@ export interface WatchOptions {
 export interface WatchWays {
   /** Opens a stream. */
   open(request: WatchChangesRequest, signal: AbortSignal): AsyncIterable<WatchChangesResponse>;
-  /** Told that the connection went silent. */
-  renew(): void;
+  /** Told that a stream went silent, and when it was opened. */
+  renew(openedAt: number): void;
   /** Told when a loop begins, and when the watch is closed or its loop left. */
   reading(watch: Watch, yes: boolean): void;
 }
@@ -232,7 +232,7 @@ export class Watch implements AsyncIterable<Change> {
     if (frame === undefined) {
       this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
     } else if (frame === "silent") {
-      this.#ways.renew();
+      this.#ways.renew(this.#call.openedAt);
       this.#again((patience < this.#silence && this.#failure) || new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
     } else if (frame instanceof Error) {
       this.#failed(frame);

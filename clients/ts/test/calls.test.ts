@@ -190,7 +190,7 @@ async function downloading(sent: Buffer, where: "responseHeader" | "responseTrai
       context[where].set("x-content-length", String(content.length));
       context[where].set("x-content-sha256", sha256);
       for (let at = 0; at < sent.length; at += 100_000) {
-        yield { body: { data: sent.subarray(at, at + 100_000) } };
+        yield { body: { contentType: at === 0 ? "message/rfc822" : "", data: sent.subarray(at, at + 100_000) } };
       }
     });
     router.rpc(MessageService.method.downloadAttachment, async function* (_, context) {

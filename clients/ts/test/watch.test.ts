@@ -178,6 +178,21 @@ test("a stream that says nothing for two and a half heartbeats is left for anoth
   assert.equal(server.connections, 2);
 });
 
+test("many watches of a connection that went silent exchange it once", async () => {
+  client = await server.start(() => undefined, [
+    async function* (_, context) {
+      yield change(1);
+      if (server.connections > 1) {
+        yield change(2);
+      }
+      await forever(context);
+    },
+  ]);
+  const watches = Array.from({ length: 20 }, () => (client as Postroom).watch("accounts/a", { heartbeat: 0.2 }));
+  assert.deepEqual(new Set((await Promise.all(watches.map((watch) => take(watch, 2)))).flat()), new Set(["m1", "m2"]));
+  assert.ok(server.connections <= 3, String(server.connections));
+});
+
 test("the time of the handler is not silence", async () => {
   const stream: Stream = async function* (_, context) {
     yield change(1);
