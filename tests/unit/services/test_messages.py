@@ -224,7 +224,8 @@ async def test_a_batch_tells_of_each_message(served: ServedNode) -> None:
         ({"add_flags": ["x\r\ny"]}, "REQUEST_INVALID", "addFlags[0]"),
         ({"add_flags": []}, "REQUEST_INVALID", "addFlags"),
         ({"remove_flags": ["$seen"]}, "REQUEST_INVALID", "removeFlags"),
-        ({"add_mailboxes": ["archive"]}, "MEMBERSHIP_SINGLE", None),
+        ({"add_mailboxes": ["nonsense"]}, "REQUEST_INVALID", "addMailboxes[0]"),
+        ({"add_mailboxes": ["sent"], "remove_mailboxes": ["sent"]}, "REQUEST_INVALID", "removeMailboxes"),
         ({"filter": search_pb2.SearchFilter()}, "NOT_IMPLEMENTED", "filter"),
     ],
 )
