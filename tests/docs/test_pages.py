@@ -30,6 +30,7 @@ PAGES: Final = (
     "docs/howto/cli.md",
     "docs/howto/clients.md",
     "docs/howto/curl.md",
+    "docs/howto/sandbox.md",
     "docs/howto/testing.md",
     "docs/howto/watch.md",
 )
