@@ -16,6 +16,7 @@ from typing import Final
 
 import postroom as client_package
 import pytest
+import trustme
 from postroom import testing
 from postroom.v1.account_pb2 import Account
 
@@ -30,7 +31,7 @@ BUILD_SECONDS: Final = 60
 RUN_SECONDS: Final = 40.0
 TSC: Final = str(CLIENT / "node_modules/.bin/tsc")
 ESBUILD: Final = str(CLIENT / "node_modules/.bin/esbuild")
-UNIT: Final = ("small", "calls", "watch")
+UNIT: Final = ("small", "places", "calls", "watch")
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS * 2)
 
@@ -101,7 +102,21 @@ def passed(printed: str) -> None:
     assert "# skipped 0" in printed, printed
 
 
-def test_it_keeps_every_rule_against_a_server_that_follows_a_script(built: Path) -> None:
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    """A folder with an authority, and with a certificate of it for this machine."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    return tmp_path
+
+
+def test_it_keeps_every_rule_against_a_server_that_follows_a_script(
+    built: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTROOM_TEST_CERTIFICATES", str(certificates))
     passed(run("node", "--test", *(f"{name}.test.js" for name in UNIT), folder=built))
 
 
