@@ -58,7 +58,16 @@ async def _go(folder: Path) -> tuple[list[str], Path]:
     if shutil.which("go") is None:
         raise Missing("go is not installed")
     if sources.exists():
-        await _run(ROOT / "clients/go", "go", "build", "-o", str(program), "./internal/puppet")
+        await _run(
+            ROOT / "clients/go",
+            "go",
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-o",
+            str(program),
+            "./internal/puppet",
+        )
     return [str(program)], sources
 
 

@@ -33,6 +33,7 @@ STEPS: Final[dict[str, Callable[[Stage, Given], Awaitable[None]]]] = {}
 WATCH_WORDS: Final = ("cursor", "start", "kinds", "heartbeat", "patience", "pause", "fail_at", "quiet")
 LAST_SHOWN: Final = 8
 LOOK_PAUSE: Final = 0.05
+CONNECT_SECONDS: Final = 10.0
 
 
 def _step(work: Callable[[Stage, Given], Awaitable[None]]) -> Callable[[Stage, Given], Awaitable[None]]:
@@ -64,7 +65,7 @@ async def connect(stage: Stage, given: Given) -> None:
         given.get("address", stage.variables["address"]),
         given.get("token", stage.variables["token"]),
     )
-    answer = await _ask(stage, "connect", given, address=address, token=token)
+    answer = await _ask(stage, "connect", given, longest=CONNECT_SECONDS, address=address, token=token)
     assert answer.ok is not None, f"the client does not connect: {shown(answer.error)}"
     stage.clients.append(stage.called(given.get("client", "c")))
 
