@@ -85,7 +85,11 @@ class Relay:
 
     async def unary(self, address: str, request: Any, context: Context) -> bytes:
         """The owner's one answer. Raises Relayed with the owner's status."""
-        async with aclosing(self._messages(address, request, context)) as messages:
+        open_stream: Any = self._peers.channel(address).unary_stream(METHOD.get())
+        return await self._one(open_stream, request.SerializeToString(), context)
+
+    async def _one(self, open_stream: Any, sent: Any, context: Context) -> bytes:
+        async with aclosing(self._answers(open_stream, sent, context)) as messages:
             answers = [message async for message in messages]
         if not answers:
             raise Relayed(grpc.StatusCode.INTERNAL, "the owner sent no answer", ())
@@ -93,16 +97,22 @@ class Relay:
 
     def stream(self, address: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
         """The owner's answers, one at a time, so that a slow reader holds the owner back. Raises Relayed."""
-        return self._messages(address, request, context)
-
-    async def _messages(self, address: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
         open_stream: Any = self._peers.channel(address).unary_stream(METHOD.get())
+        return self._answers(open_stream, request.SerializeToString(), context)
+
+    async def upload(self, address: str, pieces: Sequence[Any], context: Context) -> bytes:
+        """The owner's one answer to a stream of requests, which were taken in before. Raises Relayed."""
+        open_stream: Any = self._peers.channel(address).stream_stream(METHOD.get())
+        sent = [piece.SerializeToString() for piece in pieces]
+        return await self._one(open_stream, iter(sent), context)
+
+    async def _answers(self, open_stream: Any, sent: Any, context: Context) -> AsyncGenerator[bytes, None]:
         metadata = (
             *_kept(context.invocation_metadata()),
             (HOP, "1"),
             (REQUEST_ID_KEY, REQUEST_ID.get()),
         )
-        call = open_stream(request.SerializeToString(), timeout=remaining(), metadata=metadata)
+        call = open_stream(sent, timeout=remaining(), metadata=metadata)
         reading: asyncio.Task[Any] | None = None
         try:
             reading = asyncio.create_task(_read(call))

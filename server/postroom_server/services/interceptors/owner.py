@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 import grpc
 
 from postroom_server.domain.ownership import Directory, Local, Remote
-from postroom_server.errors import OwnerUnknown
+from postroom_server.errors import MessageTooLarge, OwnerUnknown, RequestInvalid
 from postroom_server.ids import AccountId, BadName, account_in, account_name
 from postroom_server.services.calling import DEFAULT_DEADLINE_SECONDS, Context, first, notes, remaining
 from postroom_server.services.contract import Method, methods
@@ -27,6 +27,10 @@ from postroom_server.telemetry.metrics import Metrics
 
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 0.5
+PIECE_BYTES: Final = 64
+"""What a piece costs beside its bytes, so that empty ones come to an end too."""
+MAX_UPLOAD_BYTES: Final = 33 * 1024 * 1024
+"""Of an upload's pieces together, which are taken in before its owner is asked; what is larger is no message for sure."""
 AGAIN: Final = frozenset({"OWNER_UNKNOWN", "SERVER_DRAINING", ""})
 """Reasons of UNAVAILABLE that another look at the leases may cure; without a reason, the node was not reached."""
 
@@ -34,7 +38,7 @@ _NAMES: Final = {
     "AccountService": "DeleteAccount ReconnectAccount SyncAccount ResetAccount ExplainAccount DownloadAccountLog",
     "MailboxService": "ListMailboxes GetMailbox CreateMailbox UpdateMailbox DeleteMailbox",
     "MessageService": "ListMessages SearchMessages GetMessage BatchGetMessages GetMessageSource DownloadAttachment"
-    " ModifyMessages MoveMessages CopyMessages DeleteMessages AppendMessage",
+    " ModifyMessages MoveMessages CopyMessages DeleteMessages AppendMessage UploadMessage",
     "ThreadService": "ListThreads GetThread",
     "AuditService": "AuditMailbox",
     "SandboxService": "DeliverMessage",
@@ -100,6 +104,20 @@ class OwnerInterceptor(grpc.aio.ServerInterceptor):
                     if began or not search.may_go_on(error):
                         raise
 
+        async def uploading(requests: AsyncIterator[Any], context: Context) -> Any:
+            pieces = await _taken_in(requests)
+            search = _Search(self._directory, method, pieces[0], context)
+            place = await search.place()
+            try:
+                if isinstance(place, Local):
+                    return await behaviour(_again(pieces), context)
+                return await self._relay.upload(self._noted(place), pieces, context)
+            except (Relayed, OwnerUnknown) as error:
+                self._count(error)
+                raise
+
+        if handler.request_streaming:
+            return replaced(handler, uploading)
         return replaced(handler, streaming if handler.response_streaming else answering)
 
     def _noted(self, place: Remote) -> str:
@@ -109,6 +127,25 @@ class OwnerInterceptor(grpc.aio.ServerInterceptor):
     def _count(self, error: Relayed | OwnerUnknown) -> None:
         if isinstance(error, Relayed):
             self._metrics.relayed.labels(error.code.name).inc()
+
+
+async def _taken_in(requests: AsyncIterator[Any]) -> list[Any]:
+    """All pieces of an upload, the first one without a size. Raises MessageTooLarge, RequestInvalid."""
+    pieces: list[Any] = []
+    size = 0
+    async for request in requests:
+        pieces.append(request)
+        size += request.ByteSize() + PIECE_BYTES
+        if size > MAX_UPLOAD_BYTES:
+            raise MessageTooLarge(limitBytes=str(MAX_UPLOAD_BYTES))
+    if not pieces:
+        raise RequestInvalid("parent", "is needed")
+    return pieces
+
+
+async def _again(pieces: Sequence[Any]) -> AsyncIterator[Any]:
+    for piece in pieces:
+        yield piece
 
 
 class _Search:
