@@ -73,6 +73,7 @@ GOOD = "- row: a\n  promise: It holds.\n  steps:\n  - connect\n"
         ("- row: a\n  promise: It holds.\n", "no steps"),
         (GOOD + GOOD, "rows of one name"),
         (GOOD + "  world: broken\n", "world is one of"),
+        (GOOD + "  relay: perhaps\n", "true or false"),
         (GOOD + "  - conect\n", "unknown step `conect`"),
         (GOOD + "  - {connect: c, close: c}\n", "one word"),
         (GOOD + "  - watch: {nmae: w}\n", "knows no `nmae`"),

@@ -26,7 +26,6 @@ from tests.fixtures.rest import web_session
 ROW_SECONDS: Final = 75.0
 AT_ONCE: Final = 5
 """Light rows that are played side by side; those that mostly wait count for nothing, heavy ones take turns."""
-WAITING: Final = frozenset({"half-open", "slow-handler"})
 EVENTS_SHOWN: Final = 6
 
 
@@ -133,7 +132,7 @@ async def _side_by_side(
 
     async def one(row: Row) -> list[Cell]:
         lane = heavy if row.heavy else light
-        async with contextlib.nullcontext() if row.name in WAITING else lane:
+        async with contextlib.nullcontext() if row.waits else lane:
             return await _row(row, languages, world, cast)
 
     return [cell for cells in await asyncio.gather(*map(one, rows)) for cell in cells]

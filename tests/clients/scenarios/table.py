@@ -80,7 +80,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "states": Word(keys={"watch": str, "are": list, "within": NUMBER}, bare="are", must=("are",)),
     "state": Word(keys={"watch": str, "becomes": str, "within": NUMBER, "after": NUMBER}, bare="becomes", must=("becomes",)),
     "changes": Word(
-        keys={"watch": str, "subjects": list, "kinds": list, "within": NUMBER, "keep": dict}, bare="subjects"
+        keys={"watch": str, "subjects": list, "kinds": list, "within": NUMBER, "after": NUMBER, "keep": dict}, bare="subjects"
     ),
     "resets": Word(keys={"watch": str, "are": list, "within": NUMBER}, bare="are", must=("are",)),
     "ended": Word(keys={"watch": str, "error": dict, "within": NUMBER, "after": NUMBER, "last": str}, must=("error",)),
@@ -134,6 +134,7 @@ class Row:
         world: `shared`, or `breakable`: parts of it may be killed, and such rows take turns.
         puppet: `shared`, or `own`: a process of its own.
         relay: Whether the gRPC relay stands before the gateway.
+        waits: Whether it mostly waits, so that it takes no place from the rows beside it.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Row:
     world: str
     puppet: str
     relay: bool
+    waits: bool
     steps: tuple[Step, ...]
 
     @property
@@ -165,13 +167,16 @@ def _row(given: Any) -> Row:
     if not isinstance(given, dict) or not NAME.fullmatch(str(given.get("row", ""))):
         raise TableWrong(f"a row begins with `row: its-name`, not with {str(given)[:80]}")
     name = given["row"]
-    if unknown := given.keys() - {"row", "promise", "world", "puppet", "relay", "steps"}:
+    if unknown := given.keys() - {"row", "promise", "world", "puppet", "relay", "waits", "steps"}:
         raise TableWrong(f"{name}: unknown {', '.join(sorted(unknown))}")
     if not SENTENCE.fullmatch(str(given.get("promise", ""))):
         raise TableWrong(f"{name}: its promise is one sentence with a full stop")
     for key, choices in (("world", WORLDS), ("puppet", PUPPETS)):
         if given.get(key, "shared") not in choices:
             raise TableWrong(f"{name}: {key} is one of {', '.join(choices)}")
+    for key in ("relay", "waits"):
+        if not isinstance(given.get(key, False), bool):
+            raise TableWrong(f"{name}: {key} is true or false")
     steps = tuple(_step(name, number, one) for number, one in enumerate(given.get("steps") or (), 1))
     if not steps:
         raise TableWrong(f"{name}: it has no steps")
@@ -181,6 +186,7 @@ def _row(given: Any) -> Row:
         world=given.get("world", "shared"),
         puppet=given.get("puppet", "shared"),
         relay=given.get("relay", False),
+        waits=given.get("waits", False),
         steps=steps,
     )
     _check_names(row)
