@@ -13,6 +13,7 @@ from postroom_server.domain.messages import ByteStream
 from postroom_server.domain.ports import Location, Observations, Outcome
 from postroom_server.errors import MessageNotFound
 from postroom_server.ids import MailboxId, MessageId
+from postroom_server.workers.editing import Editing, MailboxUpdate
 from postroom_server.workers.entries import REMOTE
 from postroom_server.workers.places import find
 from postroom_server.workers.slot_commits import Look
@@ -140,3 +141,23 @@ async def test_a_page_that_is_older_than_an_own_move_does_not_undo_it(folders: A
     assert mail.locator is not None
     (moved,) = await folders.told(1)
     assert short(moved, await folders.ids()) == ("moved", "inbox", "sent")
+
+
+async def test_what_calls_do_to_mailboxes_is_told_as_theirs(ann: Ann) -> None:
+    """Made, renamed, removed with its messages: once, with the call's name, whoever lists the mailboxes first."""
+    call = replace(ann.node.call(), request_id="r-6")
+    editing = Editing(ann.node.supervisor)
+    made = await editing.create(call, ANN, "Work", subscribed=True)
+    await editing.update(call, ANN, made.id, MailboxUpdate(path="Play"))
+    changes = await ann.told(2)
+    assert [one.WhichOneof("fact") for one in changes] == ["mailbox_added", "mailbox_renamed"]
+    assert {one.cause.request_id for one in changes} == {"r-6"}
+    rows = await ann.store.sandbox.mailboxes(ANN)
+    ann.boxes["play"] = next(one.number for one in rows if one.path == ("Play",))
+    await ann.arrive("one", "play")
+    await ann.told(1)
+    await editing.delete(call, ANN, made.id)
+    gone = await ann.node.changes("ann", cursor=ann.cursor)
+    assert gone[-1].WhichOneof("fact") == "mailbox_removed"
+    assert gone[-1].cause.request_id == "r-6"
+    assert len(await ann.told(len(gone))) == len(gone)

@@ -23,9 +23,10 @@ def api(request_id: str) -> Cause:
 class Causes:
     """Notes of what calls are doing."""
 
-    __slots__ = ("_edits", "_filed")
+    __slots__ = ("_arranging", "_edits", "_filed")
 
     def __init__(self) -> None:
+        self._arranging: list[str] = []
         self._edits: dict[tuple[int, int], str] = {}
         self._filed: dict[tuple[int, str], str] = {}
 
@@ -39,6 +40,19 @@ class Causes:
         finally:
             for place in places:
                 self._edits.pop(place, None)
+
+    @contextmanager
+    def arranging(self, request_id: str) -> Iterator[None]:
+        """While open, changes of mailboxes are put down to the call that makes them."""
+        self._arranging.append(request_id)
+        try:
+            yield
+        finally:
+            self._arranging.remove(request_id)
+
+    def of_mailboxes(self, otherwise: Cause) -> Cause:
+        """The cause of a change of mailboxes."""
+        return api(self._arranging[-1]) if self._arranging else otherwise
 
     @contextmanager
     def filing(self, mailbox: int, internet_message_id: str, request_id: str) -> Iterator[None]:

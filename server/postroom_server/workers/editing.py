@@ -40,12 +40,13 @@ class Editing:
     async def create(self, call: Call, account: AccountId, path: str, *, subscribed: bool) -> Mailbox:
         """Makes a mailbox and what lacks above it. Raises MailboxExists, RequestInvalid (`path`)."""
         worker, mail, editor = await self._open(call, account)
-        row = await editor.create_mailbox(call, _levels(worker, path))
-        try:
-            if bool(row.subscribed) is not subscribed:
-                await editor.subscribe_mailbox(call, row.key, on=subscribed)
-        finally:
-            await _learn(call, worker, mail)
+        with worker.sync.arranging(call.request_id):
+            row = await editor.create_mailbox(call, _levels(worker, path))
+            try:
+                if bool(row.subscribed) is not subscribed:
+                    await editor.subscribe_mailbox(call, row.key, on=subscribed)
+            finally:
+                await _learn(call, worker, mail)
         return _shown(worker, row.key)
 
     async def update(
@@ -61,23 +62,25 @@ class Editing:
             raise EtagMismatch(etag=worker.show(record).etag)
         levels = _renamed(worker, record.row.path, update)
         key = record.row.key
-        try:
-            if levels is not None and tuple(levels) != record.row.path:
-                key = (await editor.rename_mailbox(call, key, levels)).key
-            if update.subscribed is not None and update.subscribed is not bool(record.row.subscribed):
-                await editor.subscribe_mailbox(call, key, on=update.subscribed)
-        finally:
-            await _learn(call, worker, mail)
+        with worker.sync.arranging(call.request_id):
+            try:
+                if levels is not None and tuple(levels) != record.row.path:
+                    key = (await editor.rename_mailbox(call, key, levels)).key
+                if update.subscribed is not None and update.subscribed is not bool(record.row.subscribed):
+                    await editor.subscribe_mailbox(call, key, on=update.subscribed)
+            finally:
+                await _learn(call, worker, mail)
         return _shown(worker, key)
 
     async def delete(self, call: Call, account: AccountId, mailbox: MailboxId) -> None:
         """Deletes a mailbox with its messages. Raises MailboxNotFound, RequestInvalid (`name`)."""
         worker, mail, editor = await self._open(call, account)
         record = record_of(worker, mailbox)
-        try:
-            await editor.delete_mailbox(call, record.row.key)
-        finally:
-            await _learn(call, worker, mail)
+        with worker.sync.arranging(call.request_id):
+            try:
+                await editor.delete_mailbox(call, record.row.key)
+            finally:
+                await _learn(call, worker, mail)
 
     async def _open(self, call: Call, account: AccountId) -> tuple[AccountWorker, MailAccount, MailboxEditor]:
         worker = await self._supervisor.worker(account, call.deadline)

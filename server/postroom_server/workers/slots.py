@@ -281,23 +281,37 @@ class SlotSync:
             if mail.locator is None:
                 edit = ItemEdit(remove_mailboxes=frozenset((record.row.key,)))
                 await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()), cause)
-                continue
-            keys = tuple((await self.index.keys(numbers)).values())
-            page: Keyed = Observations(
-                scope=slots.ACCOUNT_SCOPE,
-                epoch=slots.EPOCH,
-                present=ItemKeys(),
-                gone=ItemKeys(keys=keys),
-                gone_final=False,
-            )
+            else:
+                await self._left(mail, record, call, numbers, cause)
+
+    async def _left(
+        self, mail: MailAccount, record: MailboxRecord, call: Call, numbers: BitMap, cause: Cause
+    ) -> None:
+        """Messages have left a mailbox that is no more: each is where the provider says."""
+        assert mail.locator is not None
+        keys = tuple((await self.index.keys(numbers)).values())
+        page: Keyed = Observations(
+            scope=slots.ACCOUNT_SCOPE,
+            epoch=slots.EPOCH,
+            present=ItemKeys(),
+            gone=ItemKeys(keys=keys),
+            gone_final=False,
+        )
+        for _ in range(MAX_AGAIN):
             with self.commits.view() as view:
                 located = [
                     replace(one, mailboxes=tuple(key for key in one.mailboxes if key != record.row.key))
                     for one in await mail.locator.locate(call, keys)
                 ]
                 look = Look(page=page, home=record.number, located=located, view=view, cause=cause)
-                _, disputed = await self.commits.take(look)
+                try:
+                    _, disputed = await self.commits.take(look)
+                except UnknownMailbox as unknown:
+                    await self._list(mail, unknown.mailbox)
+                    continue
             await self._look_again(mail, call, disputed, cause)
+            return
+        raise LedgerMoved
 
 
 async def _gathered(pages: AsyncIterator[Keyed]) -> AsyncIterator[Keyed]:

@@ -53,6 +53,8 @@ class Sync:
         self.causes = Causes()
         self.slots = SlotSync(SlotCommits(ledger, entries, self.causes, clock), self._relist)
         self._shown: Mailboxes | None = None
+        self._listing = asyncio.Lock()
+        """Held from asking for the mailboxes to settling them, so that no older list comes after a newer one."""
 
     # --- causes -------------------------------------------------------------------------------------------------
 
@@ -66,6 +68,10 @@ class Sync:
         """A message with this Message-ID that is new in the mailbox is put down to the call that files it."""
         return self.causes.filing(record.number, internet_message_id, request_id)
 
+    def arranging(self, request_id: str) -> AbstractContextManager[None]:
+        """While open, changes of mailboxes are put down to the call that makes them, whoever lists them first."""
+        return self.causes.arranging(request_id)
+
     # --- mailboxes ----------------------------------------------------------------------------------------------
 
     def record_of(self, scope: ScopeId) -> MailboxRecord | None:
@@ -78,17 +84,18 @@ class Sync:
 
     async def list_mailboxes(self, mail: MailAccount, shown: Mailboxes, cause: Cause = REMOTE) -> None:
         """Brings the kept mailboxes up to the provider's list; what differs is put down to `cause`."""
-        self._shown = shown
+        self._shown, cause = shown, self.causes.of_mailboxes(cause)
         call = Call(deadline=_deadline(ROUND_SECONDS), lane=Lane.SYNC)
-        rows = (await mail.list_mailboxes(call, counts=False))[:MAX_MAILBOXES]
         slotted = mail.capabilities.numbering is Numbering.SLOT
-        async with self.ledger.lock:
-            gone = await self._settle_mailboxes(
-                rows, shown, cause, begins_empty=mail.capabilities.begins_empty
-            )
-            if not slotted:
-                for record in gone:
-                    await self._forget(record, cause)
+        async with self._listing:
+            rows = (await mail.list_mailboxes(call, counts=False))[:MAX_MAILBOXES]
+            async with self.ledger.lock:
+                gone = await self._settle_mailboxes(
+                    rows, shown, cause, begins_empty=mail.capabilities.begins_empty
+                )
+                if not slotted:
+                    for record in gone:
+                        await self._forget(record, cause)
         if slotted:
             for record in gone:
                 await self.slots.emptied(mail, record, call, cause)
