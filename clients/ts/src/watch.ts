@@ -81,7 +81,7 @@ export interface WatchOptions {
   readonly patience?: number;
   /** Told of each change of the state. */
   readonly onState?: (state: WatchState) => void;
-  /** Closes the watch; the loop ends in the signal's reason. */
+  /** Closes the watch while a loop reads it, which ends in the signal's reason; later loops end so at once. */
   readonly signal?: AbortSignal;
 }
 
@@ -110,7 +110,7 @@ export class Watch implements AsyncIterable<Change> {
   readonly #silence: number;
   readonly #repetitions = new Repetitions();
   readonly #over = new AbortController();
-  readonly #release: (() => void) | undefined;
+  #release: (() => void) | undefined;
   #call: WatchCall | undefined;
   #state: WatchState = "connecting";
   #cursor: string;
@@ -137,7 +137,6 @@ export class Watch implements AsyncIterable<Change> {
       mailboxes: [...(options.mailboxes ?? [])],
       heartbeatInterval: { seconds: BigInt(Math.trunc(heartbeat)), nanos: Math.round((heartbeat % 1) * 1e9) },
     });
-    this.#release = options.signal && onAbort(options.signal, () => this.close());
   }
 
   /** The position after the last finished change, or a later checkpoint: to be stored and given to a later watch. */
@@ -166,6 +165,8 @@ export class Watch implements AsyncIterable<Change> {
       throw new TypeError("another loop reads this watch");
     }
     this.#leave();
+    const { signal } = this.#options;
+    this.#release = signal && onAbort(signal, () => this.close());
     return {
       next: () => this.#next(),
       return: () => {
@@ -184,11 +185,10 @@ export class Watch implements AsyncIterable<Change> {
 
   /** Ends the watch and its loop; the change in hand is not finished by it. */
   close(): void {
-    this.#release?.();
     this.#over.abort();
     this.#drop();
     this.#enter("closed");
-    this.#ways.reading(this, false);
+    this.#letGo();
   }
 
   async #next(): Promise<IteratorResult<Change, undefined>> {
@@ -299,7 +299,7 @@ export class Watch implements AsyncIterable<Change> {
     this.#drop();
     this.#ahead = cursor;
     this.#enter("reset");
-    this.#ways.reading(this, false);
+    this.#letGo();
     return new FeedReset(reset.scope, Reset_Reason[reset.reason] ?? String(reset.reason), cursor);
   }
 
@@ -366,6 +366,13 @@ export class Watch implements AsyncIterable<Change> {
       this.#drop();
       this.#enter("connecting");
     }
+    this.#letGo();
+  }
+
+  /** Nobody holds the watch any more but its reader. */
+  #letGo(): void {
+    this.#release?.();
+    this.#release = undefined;
     this.#ways.reading(this, false);
   }
 
