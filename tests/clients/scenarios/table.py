@@ -80,7 +80,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "states": Word(keys={"watch": str, "are": list, "within": NUMBER}, bare="are", must=("are",)),
     "state": Word(keys={"watch": str, "becomes": str, "within": NUMBER, "after": NUMBER}, bare="becomes", must=("becomes",)),
     "changes": Word(
-        keys={"watch": str, "subjects": list, "kinds": list, "within": NUMBER, "after": NUMBER, "keep": dict}, bare="subjects"
+        keys={"watch": str, "subjects": list, "kinds": list, "within": NUMBER, "keep": dict}, bare="subjects"
     ),
     "resets": Word(keys={"watch": str, "are": list, "within": NUMBER}, bare="are", must=("are",)),
     "ended": Word(keys={"watch": str, "error": dict, "within": NUMBER, "after": NUMBER, "last": str}, must=("error",)),
