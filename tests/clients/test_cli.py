@@ -287,7 +287,8 @@ def test_a_watch_shows_what_happens_while_it_runs_and_ends_by_ctrl_c(cli: Cli) -
 def test_a_watch_waits_for_a_server(cli: Cli) -> None:
     cli.environment["POSTROOM_URL"] = f"http://127.0.0.1:{free_ports(1)[0]}"
     with cli.running("watch") as process:
-        time.sleep(0)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "-- connecting\n"
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         process.send_signal(signal.SIGINT)

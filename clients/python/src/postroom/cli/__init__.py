@@ -21,6 +21,8 @@ from importlib.util import find_spec
 from typing import Final, TypeAlias
 
 GROUP: Final = "postroom.commands"
+INTERRUPTED: Final = 130
+"""Exit code of a command that was ended by Ctrl-C."""
 USAGE_ERROR: Final = 2
 """Exit code of a command line that cannot be understood, as of argparse."""
 
@@ -83,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if find_spec(_NEEDED) is None:
             _say(f"postroom: {words[0]} needs more packages: pip install 'postroom[cli]'")
             return USAGE_ERROR
-        return BUILT_IN[words[0]].load()(words[1:])
+        try:
+            return BUILT_IN[words[0]].load()(words[1:])
+        except KeyboardInterrupt:
+            return INTERRUPTED
     entry = known.get(words[0])
     if entry is None:
         _say(f"postroom: there is no command {words[0]!r}")

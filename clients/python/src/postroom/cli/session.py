@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import postroom
-from postroom.cli import USAGE_ERROR, Command
+from postroom.cli import INTERRUPTED, USAGE_ERROR, Command
 from postroom.cli.output import Output, plain
 from postroom.client import Postroom
 from postroom.statuses import PostroomError
@@ -28,7 +28,6 @@ MAX_TOKEN_BYTES: Final = 4_096
 REACH_SECONDS: Final = 5.0
 """How long a server may take to accept a connection before it counts as not there."""
 FAILED: Final = 1
-INTERRUPTED: Final = 130
 
 
 class Usage(Exception):

@@ -60,6 +60,7 @@ def watch(arguments: Sequence[str]) -> int:
             mailboxes=mailboxes,
             on_state=lambda state: _stands(session.output, state),
         )
+        _stands(session.output, reading.state)
         async with reading:
             await _watched(session.output, reading, kept, given.count)
 
