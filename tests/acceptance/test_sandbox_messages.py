@@ -65,6 +65,17 @@ async def test_mail_arrives_in_any_mailbox_at_any_time(rest: Rest, account: str)
     ]
 
 
+async def test_a_large_message_arrives_too(rest: Rest, rpc: Rpc) -> None:
+    """Over REST up to the gateway's 8 MiB of JSON, over gRPC more."""
+    account = await rest.account(sandbox={})
+    raw = raw_letter("large") + b"x" * 5_000_000
+    found = (await rest.post(f"/v1/{account}:deliver", {"raw": encoded(raw)}))["message"]
+    assert int(found["sizeBytes"]) == len(raw)
+    more = raw_letter("larger") + b"x" * 20_000_000
+    made = await rpc.call("SandboxService/DeliverMessage", name=account, raw=more)
+    assert made.message.size_bytes == len(more)
+
+
 async def test_a_filed_message_is_put_down_to_its_call(rest: Rest, account: str, watch: Any) -> None:
     watcher = await watch(rest, account)
     answer = await rest.call(

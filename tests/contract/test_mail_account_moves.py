@@ -6,8 +6,10 @@ says the new one. The truth is what `changes()` shows of both mailboxes afterwar
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from postroom_server.domain.flags import SEEN
+from postroom_server.domain.flags import SEEN, Flag
 from postroom_server.domain.keys import ItemKey, MailboxKey
 from postroom_server.domain.ports import (
     ItemEdit,
@@ -173,6 +175,44 @@ async def test_what_has_left_a_folder_can_be_located(account: MailAccount, world
         (goes, ()),
         (ItemKey(b"?"), ()),
     ]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_following_a_busy_account_never_loses_the_truth(account, world, mover, seed):
+    """A random walk of arrivals, moves, copies, flags and removals over three mailboxes, looked at now and then."""
+    chance = random.Random(seed)
+    paths = ("INBOX", "Sent", "Trash")
+    mirrors = {path: await mirror_of(account, path) for path in paths}
+    many = account.capabilities.membership is Membership.MANY
+
+    async def is_the_truth() -> None:
+        for path, mirror in mirrors.items():
+            assert await mirror.look(call()) == dict(await world.truth(path)), path
+
+    for _ in range(60):
+        path = chance.choice(paths)
+        other = await key_of(account, chance.choice(paths))
+        keys = await keys_in(account, path)
+        some = chance.sample(keys, min(len(keys), chance.randrange(1, 4)))
+        match chance.choice(("put", "put", "move", "move", "copy", "flag", "delete", "label")):
+            case "put":
+                await world.put(PLAIN.raw, path, flags=chance.sample(("$seen", "a", "b"), 2))
+            case "move":
+                await all_of(mover.move(call(), some, None, other))
+            case "copy":
+                await all_of(mover.copy(call(), some, other))
+            case "delete":
+                await all_of(mover.delete(call(), some, permanent=chance.random() < 0.5))
+            case "flag":
+                added, removed = chance.sample((Flag("a"), Flag("b"), SEEN), 2)
+                edit = ItemEdit(add_flags=frozenset({added}), remove_flags=frozenset({removed}))
+                await all_of(account.modify(call(), some, edit))
+            case "label" if many:
+                edit = ItemEdit(add_mailboxes=frozenset({other}))
+                await all_of(account.modify(call(), some, edit))
+        if chance.random() < 0.4:
+            await is_the_truth()
+    await is_the_truth()
 
 
 async def test_a_mailbox_is_made_renamed_and_deleted(account, world, editor):

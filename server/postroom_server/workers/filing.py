@@ -14,10 +14,11 @@ from postroom_server.domain.keys import ItemKey, ScopeId, split_key
 from postroom_server.domain.mailboxes import MailboxRecord
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Message, View
 from postroom_server.domain.ports import Call, MailAccount, Numbering
-from postroom_server.errors import MessageNotFound, PostroomError
+from postroom_server.errors import Fenced, MessageNotFound, PostroomError
 from postroom_server.ids import AccountId, MailboxId, MessageId
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.commands import Commands
+from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import selectable
 from postroom_server.workers.supervisor import Supervisor
 
@@ -79,7 +80,7 @@ async def arrival(
                 return None
             return (await worker.sync.slots.arrived(mail, call, [key], request_id)).get(key)
         await worker.sync.read(mail, scope, settled=True)
-    except PostroomError:
+    except (PostroomError, LedgerMoved, Fenced):
         worker.look(frozenset({scope}))
         return None
     current = worker.ledger.mailboxes.get(record.number)

@@ -27,6 +27,7 @@ from postroom_server.errors import CapabilityMissing, MessageNotFound, NotImplem
 from postroom_server.ids import AccountId, MailboxId, MessageId
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.commands import MessageResult
+from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import Place, find, record_of, selectable
 from postroom_server.workers.supervisor import Supervisor
 
@@ -222,7 +223,7 @@ async def _read(batch: _Batch, target: MailboxRecord | None) -> None:
         scope = ScopeId(record.row.key)
         try:
             await worker.sync.read(batch.mail, scope, settled=True)
-        except PostroomError:
+        except (PostroomError, LedgerMoved):
             worker.look(frozenset({scope}))
     current = target and worker.ledger.mailboxes.get(target.number)
     for item in batch.of(Outcome.DONE):

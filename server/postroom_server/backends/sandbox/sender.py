@@ -88,7 +88,7 @@ class SandboxSender:
         return {address: await self._store.find(address) for address in addresses}
 
     async def verify(self, call: Call) -> None:
-        """There is nothing to log in to; the store answers. Raises ProviderUnreachable while the account is offline."""
+        """There is nothing to log in to; the store answers."""
         await within(call, self._find(("",)))
 
     async def close(self) -> None:
