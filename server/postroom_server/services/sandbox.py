@@ -1,4 +1,4 @@
-"""SandboxService: unpack, call, pack. Mail arrives on the account's owner; faults are set on any node."""
+"""SandboxService: unpack, call, pack. Faults are set on any node; the rest runs on the account's owner."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SandboxServicer(SandboxServiceServicer):
 
     async def ClearFaults(self, request: pb.ClearFaultsRequest, context: Context) -> pb.ClearFaultsResponse:
         """The provider works again."""
-        await self._sandboxes.clear_faults(named("name", parse_account, request.name))
+        await self._sandboxes.clear_faults(current_call(), named("name", parse_account, request.name))
         return pb.ClearFaultsResponse()
 
     async def _refuse(self, account: AccountId, given: pb.InjectFaultRequest.RefuseNextSends) -> None:

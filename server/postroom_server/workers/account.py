@@ -86,6 +86,7 @@ class AccountWorker:
         self._dirty: set[ScopeId] = set()
         self._look = asyncio.Event()
         self._look_at_all = False
+        self._retry = asyncio.Event()
         self._fresh: dict[ScopeId, datetime] = {}
         self._failures = 0
         self._was_connected = False
@@ -176,6 +177,10 @@ class AccountWorker:
         self._look_at_all |= not scopes
         self._look.set()
 
+    def retry(self) -> None:
+        """Ends the pause before the next try to connect."""
+        self._retry.set()
+
     # --- the loop -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -222,7 +227,10 @@ class AccountWorker:
             "the account is not connected", reason=error.reason, failures=self._failures, retry_seconds=delay
         )
         self._tools.log.say(Direction.EVENT, f"tries again in {delay:.1f} s")
-        await asyncio.sleep(delay)
+        self._retry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._retry.wait()
 
     async def _session(self) -> None:
         tools = self._tools

@@ -89,9 +89,10 @@ class Sandboxes:
         """The account is read whole."""
         await self._play.expire_cursors(await self._sandbox(account))
 
-    async def clear_faults(self, account: AccountId) -> None:
-        """The account's provider works again."""
+    async def clear_faults(self, call: Call, account: AccountId) -> None:
+        """The account's provider works again, and the account, on the node that owns it, tries at once."""
         await self._play.clear_faults(await self._sandbox(account))
+        (await self._supervisor.worker(account, call.deadline)).retry()
 
     async def _sandbox(self, account: AccountId) -> Account:
         found = await self._accounts.get(account)

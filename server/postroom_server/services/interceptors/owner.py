@@ -41,7 +41,7 @@ _NAMES: Final = {
     " ModifyMessages MoveMessages CopyMessages DeleteMessages AppendMessage UploadMessage",
     "ThreadService": "ListThreads GetThread",
     "AuditService": "AuditMailbox",
-    "SandboxService": "DeliverMessage",
+    "SandboxService": "DeliverMessage ClearFaults",
 }
 NEED_OWNER: Final = frozenset(
     f"/postroom.v1.{service}/{method}" for service, names in _NAMES.items() for method in names.split()
