@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -196,7 +197,7 @@ class Keeper:
             source = self.file.with_name(self.file.name + suffix)
             target = copy.with_name(copy.name + suffix)
             target.unlink(missing_ok=True)
-            if source.exists():
+            with contextlib.suppress(FileNotFoundError):  # a journal is there only within a transaction
                 shutil.copy(source, target)
         connection = sqlite3.connect(copy)
         try:
