@@ -83,6 +83,31 @@ async def test_a_deadline_ends_a_call(served: ServedNode, client: postroom.Postr
         await client.messages.GetMessage(request, timeout=0.1)
 
 
+async def test_a_deadline_that_never_comes_is_none(client: postroom.Postroom) -> None:
+    for timeout in (float("inf"), 1e12):
+        with pytest.raises(errors.AccountNotFound):
+            await client.accounts.GetAccount(GET, timeout=timeout)
+
+
+async def test_closing_ends_calls_also_over_a_connection_that_was_left(feed: ScriptedFeed) -> None:
+    begun = asyncio.Event()
+
+    async def answer(request: Any, context: Any) -> AsyncIterator[GetMessageSourceResponse]:
+        begun.set()
+        await asyncio.Event().wait()
+        yield GetMessageSourceResponse()
+
+    feed.node.answers["MessageService.GetMessageSource"] = answer
+    client = postroom.connect(feed.address, ADMIN)
+    loading = asyncio.ensure_future(client.download("accounts/a/messages/m"))
+    await begun.wait()
+    client._connection.leave(client._connection.channel)
+    await client.accounts.GetAccount(GET)
+    await client.aclose()
+    with pytest.raises(postroom.PostroomError):
+        await asyncio.wait_for(loading, 2)
+
+
 async def test_a_call_that_is_cancelled_is_cancelled_at_the_server(
     served: ServedNode, client: postroom.Postroom
 ) -> None:

@@ -17,6 +17,7 @@ import grpc
 
 from postroom.calls_table import RULES, Rule
 from postroom.errors import Internal
+from postroom.places import target_of
 from postroom.statuses import PostroomError, from_rpc
 
 MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
@@ -27,6 +28,8 @@ OTHER: Final = Rule(30.0, "NEVER")
 """How a method is called that the table does not know: none of this version's."""
 LEAVING_SECONDS: Final = 60.0
 """How long calls that are under way over a connection that is left may take."""
+LONGEST_SECONDS: Final = 86_400.0 * 365
+"""A longer deadline is none: gRPC takes one that it cannot represent for one that has passed."""
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 1.0
 """Short, so that a caller is back soon after its server is; the jitter keeps many callers apart."""
@@ -44,25 +47,18 @@ OPTIONS: Final = (
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
 )
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
     """A channel to `host:port`, `http(s)://host:port` or `unix:///path`.
 
     Without a scheme, loopback is plain and everything else is TLS, so that a token never travels in clear by accident.
+    Raises ValueError for what is no address.
     """
-    secure = credentials is not None
-    for scheme, tls in (("https://", True), ("http://", False)):
-        if address.startswith(scheme):
-            address, secure = address.removeprefix(scheme).rstrip("/"), tls
-            break
-    else:
-        host = address.rpartition(":")[0]
-        secure = secure or not (address.startswith("unix:") or host in _LOOPBACK)
+    target, secure = target_of(address, secure=credentials is not None)
     if secure:
-        return grpc.aio.secure_channel(address, credentials or grpc.ssl_channel_credentials(), OPTIONS)
-    return grpc.aio.insecure_channel(address, OPTIONS)
+        return grpc.aio.secure_channel(target, credentials or grpc.ssl_channel_credentials(), OPTIONS)
+    return grpc.aio.insecure_channel(target, OPTIONS)
 
 
 class Connection:
@@ -82,7 +78,7 @@ class Connection:
         """Has the next calls go over another channel than this one, whose calls have some time to end."""
         if channel is self.channel:
             self.channel = self._opening()
-            task = asyncio.create_task(channel.close(LEAVING_SECONDS))
+            task = asyncio.create_task(_close_later(channel))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
@@ -94,6 +90,14 @@ class Connection:
         if leaving:
             await asyncio.wait(leaving)
         await self.channel.close()
+
+
+async def _close_later(channel: grpc.aio.Channel) -> None:
+    try:
+        # A grace of gRPC's own cannot be cut short.
+        await asyncio.sleep(LEAVING_SECONDS)
+    finally:
+        await channel.close()
 
 
 class Calls:
@@ -166,7 +170,7 @@ class Unary:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await _only(self._open(request, max(0.0, deadline - loop.time())))
+                return await _only(self._open(request, _left(deadline - loop.time())))
             except PostroomError as error:
                 wait = max(error.retry_after or 0.0, random.uniform(0, pause))
                 if not self._may_repeat(request, error) or loop.time() + wait >= deadline:
@@ -204,7 +208,7 @@ class Upload:
     ) -> Any:
         """The answer. Raises PostroomError, and what `requests` raise: then the call is given up."""
         failure: list[Exception] = []
-        seconds = self._rule.seconds if timeout is None else timeout
+        seconds = _left(self._rule.seconds if timeout is None else timeout)
         try:
             return await _only(self._open(_noting(requests, failure), seconds))
         except PostroomError:
@@ -227,7 +231,8 @@ class Streaming:
     def __call__(self, request: Any, *, timeout: float | None = None) -> AnswerStream:
         """Opens the stream; close it, or read it to its end."""
         leave = functools.partial(self._connection.leave, self._connection.channel)
-        return AnswerStream(self._open(request, timeout), leave)
+        seconds = None if timeout is None else _left(timeout)
+        return AnswerStream(self._open(request, seconds), leave)
 
 
 class AnswerStream:
@@ -300,6 +305,11 @@ class AnswerStream:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+
+def _left(seconds: float) -> float | None:
+    """What gRPC is told of a deadline; one that it cannot count to is none."""
+    return max(0.0, seconds) if seconds <= LONGEST_SECONDS else None
 
 
 async def _only(call: Any) -> Any:

@@ -20,6 +20,7 @@ import grpc
 
 from postroom.channel import AnswerStream, Calls, Connection, Streaming, open_channel
 from postroom.downloads import save
+from postroom.places import checked
 from postroom.services import Services
 from postroom.uploads import submission_pieces
 from postroom.v1.change_service_pb2 import WatchChangesRequest
@@ -35,11 +36,15 @@ def connect(address: str, token: str, *, credentials: grpc.ChannelCredentials | 
 
     Args:
         address: `host:port`, `http://host:port`, `https://host:port` or `unix:///path`. Without a scheme, loopback is
-            plain and everything else is TLS.
+            plain and everything else is TLS; without a port it is 80 or, by TLS, 443.
         token: The bearer token.
-        credentials: For TLS with other roots or a client certificate.
+        credentials: For TLS with other roots or a client certificate; an address that begins with `http://` or `unix:`
+            stays plain.
+
+    Raises:
+        ValueError: The address is none, or no header can carry the token.
     """
-    return Postroom(Connection(lambda: open_channel(address, credentials)), token)
+    return Postroom(Connection(lambda: open_channel(address, credentials)), checked(token))
 
 
 class Postroom(Services):
@@ -150,9 +155,11 @@ class Postroom(Services):
 
     async def aclose(self) -> None:
         """Ends watches and the connection."""
-        for watch in list(self._watches):
-            await watch.aclose()
-        await self._connection.aclose()
+        try:
+            for watch in list(self._watches):
+                await watch.aclose()
+        finally:
+            await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self
