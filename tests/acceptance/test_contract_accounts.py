@@ -31,6 +31,7 @@ async def patch(rest: Rest, account: str, mask: str, body: dict[str, Any]) -> Re
 async def test_every_field_of_an_account_is_kept_and_shown(rest: Rest) -> None:
     given = {
         **SANDBOX,
+        "sandbox": {"profile": "GRAPH"},
         "displayName": "Some One",
         "labels": {"team": "a", "tier": "1"},
         "mailboxRoles": {"archive": "Old"},
