@@ -7,8 +7,15 @@ from collections.abc import AsyncIterator
 import pytest
 from postroom_server.backends.sandbox import SandboxSender
 from postroom_server.domain.outbox import SmtpEnvelope
+from postroom_server.domain.sandbox_store import Refusal
 from postroom_server.domain.senders import OutgoingMessage
-from postroom_server.errors import DeadlineExceeded, MessageTooLarge, OutcomeUnknown, RecipientsRefused
+from postroom_server.errors import (
+    DeadlineExceeded,
+    MessageTooLarge,
+    OutcomeUnknown,
+    ProviderUnreachable,
+    RecipientsRefused,
+)
 from postroom_server.ids import AccountId
 from postroom_server.store import Keyring, Options, Store
 
@@ -42,9 +49,7 @@ def sender(store: Store, clock: HandClock) -> SandboxSender:
 
 async def inbox(store: Store, name: str) -> list[bytes | None]:
     account = AccountId(name)
-    return [
-        await store.sandbox.raw(account, row.number) for row in await store.sandbox.rows(account, INBOX)
-    ]
+    return [await store.sandbox.raw(account, row.number) for row in await store.sandbox.rows(account, INBOX)]
 
 
 async def test_every_known_recipient_gets_the_bytes(sender, store):
@@ -126,3 +131,35 @@ async def test_the_sender_answers_when_it_is_asked_to(sender):
     await sender.verify(call())
     await sender.close()
     await sender.close()
+
+
+async def test_an_account_whose_sends_are_refused_says_so_for_every_recipient(store, clock):
+    """So many times as were asked for; nobody gets anything."""
+    ann = AccountId("ann")
+    sender = SandboxSender(store.sandbox, clock, ann)
+    await store.sandbox.refuse_sends(ann, Refusal(code=451, enhanced_status="4.3.0", text="later"), 2)
+    for _ in range(2):
+        with pytest.raises(RecipientsRefused) as caught:
+            async with sender.prepare(call(), message("bob@sandbox.test", "carol@sandbox.test")):
+                pass
+        replies = caught.value.replies
+        assert {(one.code, one.enhanced_status, one.text) for one in replies.values()} == {
+            (451, "4.3.0", "later")
+        }
+        assert set(replies) == {"bob@sandbox.test", "carol@sandbox.test"}
+    async with sender.prepare(call(), message("bob@sandbox.test")) as transaction:
+        await transaction.commit(call())
+    assert await inbox(store, "bob") == [RAW]
+
+
+async def test_an_account_that_is_offline_sends_nothing_and_receives(store, clock):
+    """Its own way out is cut, not that of others to it."""
+    ann = AccountId("ann")
+    await store.sandbox.go_offline(ann, None)
+    with pytest.raises(ProviderUnreachable):
+        async with SandboxSender(store.sandbox, clock, ann).prepare(call(), message("bob@sandbox.test")):
+            pass
+    other = SandboxSender(store.sandbox, clock, AccountId("bob"))
+    async with other.prepare(call(), message("ann@sandbox.test")) as transaction:
+        await transaction.commit(call())
+    assert (await inbox(store, "ann"), await inbox(store, "bob")) == ([RAW], [])
