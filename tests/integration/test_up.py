@@ -133,7 +133,9 @@ def test_it_says_what_runs_and_where(start):
     assert f"Postroom is up at {server.up['gateway']['url']}\n" in server.log.read_text()
     assert (server.data / "token").read_text() == "secret\n"
     assert len((server.data / "key").read_bytes()) == 32
-    assert [mode(server.data / name) for name in ("token", "key", "curl", "up.json", "envoy.json")] == [0o600] * 5
+    assert [mode(server.data / name) for name in ("token", "key", "curl", "up.json", "envoy.json")] == [
+        0o600
+    ] * 5
     assert mode(server.data) == 0o700
 
 
