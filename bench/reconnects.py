@@ -1,8 +1,9 @@
 """Watches through a link that is cut again and again: what a client's process holds, and whether it saw every change.
 
 It owns one endurance run for the clients of Python, Go and TypeScript side by side: each holds watches of an account of its own
-through a TCP link that is reset about once a second, while mail arrives. Printed are resident memory and tasks at the start,
-every minute and at the end, and the changes that each watch counted beside those that were brought about.
+through a TCP link that is reset about once a second, while a flag of one message is set and taken away (a sandbox mailbox holds
+1,000 messages at most, so mail would come to an end). Printed are resident memory and tasks at the start, every minute and at the
+end, and the changes that each watch counted beside those that were brought about.
 
 Usage: `make bench BENCH=reconnects`, `make bench BENCH=reconnects ARGS="--minutes 60 --watches 20"`
 """
@@ -46,7 +47,7 @@ class Subject:
     account: str
     watches: int
     cuts: int = 0
-    mails: int = 0
+    changes: int = 0
     seen: int = 0
     """Changes that the watch which saw least had handed over in the end."""
     rss: list[float] = field(default_factory=list)
@@ -65,8 +66,8 @@ class Subject:
         await self.ask("connect", client=CLIENT, address=self.link.address, token=token)
         for number in range(self.watches):
             await self.ask(
-                "watch", client=CLIENT, watch=f"w{number}", parent=self.account, start="EARLIEST",
-                kinds=["MESSAGE_ADDED"], quiet=number > 0,
+                "watch", client=CLIENT, watch=f"w{number}", parent=self.account,
+                kinds=["FLAGS_CHANGED"], quiet=number > 0,
             )  # fmt: skip
         names = [f"w{number}" for number in range(self.watches)]
         await eventually(
@@ -87,8 +88,8 @@ class Subject:
         ]
 
     async def settled(self) -> bool:
-        """Whether every watch has counted as many changes as there were mails."""
-        return await self.counts() == [self.mails] * self.watches
+        """Whether every watch has counted as many changes as were brought about."""
+        return await self.counts() == [self.changes] * self.watches
 
     def repeated(self) -> int:
         """Changes that the telling watch handed over more than once."""
@@ -104,12 +105,25 @@ async def cut_on(subject: Subject, every: float, source: random.Random) -> None:
         subject.cuts += 1
 
 
-async def mail_on(subject: Subject, world: World, every: float) -> None:
-    """Lets mail arrive every so many seconds, until cancelled; a mail that was begun is counted."""
+async def change_on(subject: Subject, world: World, message: str, every: float) -> None:
+    """Sets a flag or takes it away every so many seconds, until cancelled; a change that was begun is counted."""
+    path = f"/v1/{subject.account}/messages:modify"
     while True:
         await asyncio.sleep(every)
-        subject.mails += 1
-        await asyncio.shield(world.mail(subject.account, f"Letter {subject.mails}"))
+        word = "removeFlags" if subject.changes % 2 else "addFlags"
+        subject.changes += 1
+        await asyncio.shield(world.insist("POST", path, {"names": [message], word: ["$flagged"]}))
+
+
+async def one_message(world: World, account: str) -> str:
+    """The name of a message in an account's inbox."""
+    await world.mail(account, "The only one")
+
+    async def arrived() -> str:
+        found = await world.insist("GET", f"/v1/{account}/mailboxes/inbox/messages")
+        return str(next((one["name"] for one in found.get("messages", [])), ""))
+
+    return await eventually(arrived, within=OPEN_WITHIN)
 
 
 async def read_on(subjects: list[Subject], began: float) -> None:
@@ -155,8 +169,9 @@ async def endure(options: argparse.Namespace, up: Up) -> int:
             await one.read(began)
         tasks = [asyncio.create_task(read_on(subjects, began))]
         for one in subjects:
+            message = await one_message(world, one.account)
             tasks.append(asyncio.create_task(cut_on(one, options.every, source)))
-            tasks.append(asyncio.create_task(mail_on(one, world, options.mail_every)))
+            tasks.append(asyncio.create_task(change_on(one, world, message, options.change_every)))
         ended, _ = await asyncio.wait(
             tasks, timeout=options.minutes * 60, return_when=asyncio.FIRST_EXCEPTION
         )
@@ -176,7 +191,7 @@ async def verdict(subject: Subject, began: float) -> list[str]:
     try:
         await eventually(subject.settled, within=SETTLES_WITHIN)
     except AssertionError:
-        wrong.append(f"{subject.language}: {subject.mails} mails, counted {await subject.counts()}")
+        wrong.append(f"{subject.language}: {subject.changes} changes, counted {await subject.counts()}")
     if repeated := subject.repeated():
         wrong.append(f"{subject.language}: {repeated} changes were handed over again")
     subject.seen = min(await subject.counts())
@@ -187,7 +202,7 @@ async def verdict(subject: Subject, began: float) -> list[str]:
 def table(subjects: list[Subject]) -> list[str]:
     """Memory, tasks and counts of each language as Markdown."""
     rows = [
-        "| client | cuts | mails | changes seen | RSS at start | after a minute | most | at the end | tasks at start, end |"
+        "| client | cuts | changes | seen | RSS at start | after a minute | most | at the end | tasks at start, end |"
     ]
     rows.append("|---" * 9 + "|")
     for one in subjects:
@@ -196,7 +211,7 @@ def table(subjects: list[Subject]) -> list[str]:
         )
         figures = " | ".join(f"{rss:.1f} MiB" for rss in (one.rss[0], minute, max(one.rss), one.rss[-1]))
         rows.append(
-            f"| {one.language} | {one.cuts:,} | {one.mails:,} | {one.seen:,} at each of {one.watches} watches | {figures} "
+            f"| {one.language} | {one.cuts:,} | {one.changes:,} | {one.seen:,} at each of {one.watches} watches | {figures} "
             f"| {one.tasks[0]}, {one.tasks[-1]} |"
         )
     return rows
@@ -209,7 +224,7 @@ def main() -> int:
     parser.add_argument("--watches", type=int, default=10, help="of each client")
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two cuts, on average")
     parser.add_argument(
-        "--mail-every", type=float, default=1.0, help="seconds between two mails of an account"
+        "--change-every", type=float, default=1.0, help="seconds between two changes of an account"
     )
     parser.add_argument("--languages", default=",".join(LANGUAGES))
     parser.add_argument("--seed", type=int, default=1)
