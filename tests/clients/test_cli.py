@@ -1,9 +1,14 @@
-"""The commands for people, each run as a process beside a real server, with and without --json."""
+"""The commands for people beside a real server, with and without --json.
+
+They run in this process, where a command starts at once; in one of their own where the end of a process, a terminal or a pipe
+is what is tested.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import pty
@@ -12,15 +17,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from postroom.cli import main
 from postroom.cli.listing import amount
-from postroom.cli.output import plain, plain_text
-from postroom.cli.reading import safe
+from postroom.cli.output import as_json, plain, plain_text
+from postroom.cli.reading import _new, safe
+from postroom.cli.session import Usage
 from postroom.cli.watching import CursorFile
+from postroom.v1.message_pb2 import Message
 
 from tests.fixtures.dovecot import PASSWORD, Dovecot, free_ports
 from tests.fixtures.eventually import wait_until
@@ -38,16 +47,43 @@ class Cli:
     def __init__(self, up: Up, folder: Path) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if name not in PRIVATE}
-        self.environment = {**kept, "POSTROOM_URL": up.url, "POSTROOM_TOKEN_FILE": str(up.data / "token")}
+        self.places = {"POSTROOM_URL": up.url, "POSTROOM_TOKEN_FILE": str(up.data / "token")}
+        self.environment = {**kept, **self.places}
 
     def __call__(
         self, *words: str, code: int = 0, given: str = "", **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """A command that has to end with this code."""
+        """A command that has to end with this code, in this process."""
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2)]
+        with pytest.MonkeyPatch.context() as patch:
+            for name in PRIVATE:
+                patch.delenv(name, raising=False)
+            for name, value in {**self.places, **environment}.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+            patch.setattr(sys, "stdout", streams[0])
+            patch.setattr(sys, "stderr", streams[1])
+            try:
+                ended = main(words)
+            except SystemExit as left:
+                ended = int(str(left.code))
+        return self._ended(words, code, ended, *map(_text, streams))
+
+    def process(
+        self, *words: str | bytes, code: int = 0, given: bytes = b"", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A command that has to end with this code, as a process of its own."""
         done = subprocess.run(
-            [POSTROOM, *words], check=False, cwd=self.folder, text=True, capture_output=True, input=given,
+            [POSTROOM, *words], check=False, cwd=self.folder, capture_output=True, input=given,
             timeout=SECONDS, env={**self.environment, **environment},
         )  # fmt: skip
+        return self._ended(words, code, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _ended(
+        self, words: Sequence[str | bytes], code: int, ended: int, stdout: str, stderr: str
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.CompletedProcess(words, ended, stdout, stderr)
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
@@ -78,10 +114,22 @@ class Cli:
 
     def sent(self, account: str, *words: str, given: str = "hello") -> str:
         """Sends to the account itself and waits; the name of what arrived."""
-        to = f"{account}@sandbox.test"
-        assert self("send", account, "--to", to, "--wait", *words, given=given).stdout.count("\n") >= 1
-        newest: dict[str, Any] = self.json("messages", account)[0]
-        return str(newest["name"])
+        before = {one["name"] for one in self.json("messages", account)}
+        to = () if "--raw" in words else ("--to", f"{account}@sandbox.test")
+        assert self("send", account, *to, "--wait", *words, given=given).stdout.count("\n") >= 1
+        arrived: list[str] = []
+
+        def look() -> bool:
+            arrived.extend(one["name"] for one in self.json("messages", account) if one["name"] not in before)
+            return bool(arrived)
+
+        wait_until(look, within=10)
+        return arrived[0]
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 @pytest.fixture
@@ -251,6 +299,29 @@ def test_a_download_that_fails_leaves_no_file(cli: Cli) -> None:
     name = cli.sandbox()
     cli("download", f"accounts/{name}/messages/zzzz", "-o", "kept", code=1)
     assert list(cli.folder.iterdir()) == []
+    (cli.folder / "kept").write_text("mine")
+    cli("download", f"accounts/{name}/messages/zzzz", "-o", "kept", "--force", code=1)
+    assert [(one.name, one.read_text()) for one in cli.folder.iterdir()] == [("kept", "mine")]
+
+
+def test_a_download_is_there_whole_or_not_at_all(cli: Cli) -> None:
+    name = cli.sandbox()
+    message = cli.sent(name, "--subject", "whole")
+    (cli.folder / "behind").write_text("old")
+    (cli.folder / "link").symlink_to("behind")
+    cli("download", message, "-o", "link", "--force")
+    assert "Subject: whole" in (cli.folder / "behind").read_text()
+    assert (cli.folder / "link").is_symlink()
+    cli("download", message, "-o", "/dev/null", "--force")
+    assert not Path("/dev/null").is_file()
+    part, taken = cli.folder / "part", cli.folder / "taken"
+    with _new(part, force=False) as target:
+        target.write(b"all")
+        assert not part.exists()
+    part.unlink()
+    with pytest.raises(Usage), _new(taken, force=False):
+        taken.write_text("meanwhile")
+    assert sorted(one.name for one in cli.folder.iterdir()) == ["behind", "link", "taken"]
 
 
 def test_a_watch_tells_changes_and_goes_on_from_its_file(cli: Cli) -> None:
@@ -270,6 +341,19 @@ def test_a_watch_tells_changes_and_goes_on_from_its_file(cli: Cli) -> None:
     [added] = cli.json("watch", name, "--from", "EARLIEST", "--count", "1", *kind)
     assert added["messageAdded"]["message"]["name"] == message
     assert [path.name for path in cli.folder.iterdir()] == ["cursor"]
+
+
+def test_a_watch_that_had_nothing_to_tell_goes_on_from_where_it_was(cli: Cli) -> None:
+    name = cli.sandbox()
+    words = ("watch", name, "--cursor-file", "cursor", "--kind", "MESSAGE_ADDED")
+    with cli.running(*words) as process:
+        assert process.stderr is not None
+        assert any("live" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 130
+    message = cli.sent(name, "--subject", "in between")
+    [added] = cli.json(*words, "--mailbox", "inbox", "--count", "1")
+    assert added["messageAdded"]["message"]["name"] == message
 
 
 def test_a_watch_shows_what_happens_while_it_runs_and_ends_by_ctrl_c(cli: Cli) -> None:
@@ -366,10 +450,43 @@ def test_a_server_that_does_not_listen_is_told_at_once(cli: Cli) -> None:
         ("send", "ann", "--to", "no address", "--text", "x"), ("send", "ann", "--to", "a@b.c", "--attach", "none"),
         ("watch", "--kind", "NOPE"), ("tail", "ann", "--lines", "0"), ("show",), ("messages",), ("mailboxes",),
         ("accounts", "list", "--server", "http://127.0.0.1:port"), ("accounts", "add", "--password", "secret"),
+        ("accounts", "list", "--server", "ftp://127.0.0.1"), ("watch", "--server", "https://h/mail"),
+        ("accounts", "add", "--imap-host", "h", "--imap-port", "99999999999", "--email", "a@b.c"),
+        ("tail", "ann", "--lines", "99999999999"), ("watch", "--count", "0"), ("messages", "ann", "--limit", "-1"),
+        ("send", "ann", "--raw", "-", "--to", "a@b.c"), ("send", "ann", "--raw", "-", "--attach", "f"),
     ],
 )  # fmt: skip
 def test_a_command_line_that_cannot_be_understood_ends_with_2(cli: Cli, words: tuple[str, ...]) -> None:
     assert cli(*words, code=2).stdout == ""
+
+
+def test_what_is_no_utf_8_is_said(cli: Cli) -> None:
+    assert "not UTF-8" in cli.process("search", "ann", b"\xff", code=2).stderr
+    assert "not UTF-8" in cli.process("send", "ann", "--to", "a@b.c", given=b"a\xff", code=2).stderr
+
+
+def test_too_much_on_standard_input_is_refused_and_not_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postroom.cli.sending.LARGEST_BYTES", 10)
+    assert "MiB" in cli("send", "ann", "--raw", "-", code=2, given="To: a@b.c\n\nx").stderr
+
+
+def test_the_script_says_its_version_and_its_commands_on_stdout(cli: Cli) -> None:
+    assert cli("--version").stdout == f"postroom {version('postroom')}\n"
+    assert "  watch " in cli.process("--help").stdout
+    assert "  watch " in cli(code=2).stderr
+
+
+def test_a_terminal_of_few_letters_gets_what_it_has(cli: Cli) -> None:
+    name = cli.sandbox()
+    message = cli.sent(name, "--subject", "Gr\u00fc\u00dfe")
+    narrow = {"PYTHONIOENCODING": "ascii"}
+    assert "subject: Gr??e" in cli.process("show", message, **narrow).stdout
+    listed = cli.process("messages", name, "--json", **narrow).stdout
+    assert json.loads(listed)["subject"] == "Gr\u00fc\u00dfe"
+
+
+def test_a_mailbox_that_is_not_there_cannot_write_on_the_terminal(cli: Cli) -> None:
+    assert "\x1b" not in cli("messages", cli.sandbox(), "\x1b[2J\n", code=2).stderr
 
 
 def on_a_terminal(cli: Cli, *words: str, typed: str = "", code: int = 0) -> str:
@@ -419,6 +536,9 @@ def test_a_terminal_is_asked_for_what_must_not_be_an_argument(
 
 def test_what_a_mail_says_cannot_write_on_the_terminal() -> None:
     assert plain("a\x1b]0;title\x07b\r\nc\u202ed") == "a ]0;title b  c d"
+    message = Message(subject="a\u202e\x9b\x1bb")
+    assert json.loads(as_json(message))["subject"] == message.subject
+    assert not set(as_json(message)) & {"\u202e", "\x9b", "\x1b"}
     assert plain_text("one\r\n\ttwo\x1b[2J\x9b\n") == "one\n\ttwo[2J\n"
 
 
@@ -427,7 +547,7 @@ def test_what_a_mail_says_cannot_write_on_the_terminal() -> None:
     [
         ("report.pdf", "report.pdf"), ("../../etc/passwd", "_.._etc_passwd"), ("..", "attachment"),
         ("/etc/passwd", "_etc_passwd"), (".bashrc", "bashrc"), ("a\x00b\u202ec.txt", "a b c.txt"),
-        ("", "attachment"), ("-rf", "rf"), ("räport 1.txt", "räport 1.txt"),
+        ("", "attachment"), ("-rf", "rf"), ("räport 1.txt", "räport 1.txt"), ("字" * 120, "字" * 66),
     ],
 )  # fmt: skip
 def test_a_file_name_of_a_mail_is_never_a_path(given: str, expected: str) -> None:

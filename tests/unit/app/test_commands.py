@@ -31,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[UpOptions]:
 def test_the_script_lists_its_commands(capsys):
     assert cli.main(["--help"]) == 0
 
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == NAMES
 
 

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 from importlib.util import find_spec
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias
 
 GROUP: Final = "postroom.commands"
 INTERRUPTED: Final = 130
@@ -29,6 +29,7 @@ USAGE_ERROR: Final = 2
 Command: TypeAlias = Callable[[Sequence[str]], int]
 
 _HELP = frozenset({"-h", "--help", "help"})
+_VERSION = frozenset({"-V", "--version", "version"})
 _NEEDED: Final = "rich"
 """What the extra `cli` brings."""
 
@@ -77,18 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: the subcommand's, or 2 where there is none of that name.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in _VERSION:
+        print(f"postroom {version('postroom')}")  # noqa: T201 - this is what a command line is for
+        return 0
     known = commands()
     if not words or words[0] in _HELP:
-        _list(known)
+        _list(known, sys.stdout if words else sys.stderr)
         return 0 if words else USAGE_ERROR
     if words[0] in BUILT_IN:
-        if find_spec(_NEEDED) is None:
-            _say(f"postroom: {words[0]} needs more packages: pip install 'postroom[cli]'")
-            return USAGE_ERROR
-        try:
-            return BUILT_IN[words[0]].load()(words[1:])
-        except KeyboardInterrupt:
-            return INTERRUPTED
+        return _built_in(words[0], words[1:])
     entry = known.get(words[0])
     if entry is None:
         _say(f"postroom: there is no command {words[0]!r}")
@@ -100,24 +98,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return command(words[1:])
 
 
+def _built_in(name: str, words: Sequence[str]) -> int:
+    if find_spec(_NEEDED) is None:
+        _say(f"postroom: {name} needs more packages: pip install 'postroom[cli]'")
+        return USAGE_ERROR
+    try:
+        return BUILT_IN[name].load()(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except UnicodeEncodeError:
+        # The contract's texts are UTF-8; the system hands over what is not as half of a pair.
+        _say("postroom: an argument or a file's name is not UTF-8")
+        return USAGE_ERROR
+
+
 _NOT_INSTALLED = "Commands that run a server come with it: pip install postroom-server"
 
 
-def _list(known: dict[str, EntryPoint]) -> None:
-    _say("usage: postroom COMMAND [ARGUMENTS]")
+def _list(known: dict[str, EntryPoint], to: TextIO) -> None:
+    _say("usage: postroom COMMAND [ARGUMENTS]", to)
     width = max(map(len, [*BUILT_IN, *known]))
-    _say("\nUse a server:")
+    _say("\nUse a server:", to)
     for name, built_in in BUILT_IN.items():
-        _say(f"  {name:<{width}}  {built_in.summary}")
+        _say(f"  {name:<{width}}  {built_in.summary}", to)
     if known:
-        _say("\nRun a server:")
+        _say("\nRun a server:", to)
     for name, entry in known.items():
         first = (entry.load().__doc__ or "").strip().partition("\n")[0]
-        _say(f"  {name:<{width}}  {first}")
+        _say(f"  {name:<{width}}  {first}", to)
     if not known:
-        _say(f"\n{_NOT_INSTALLED}")
-    _say("\nMore about one: postroom COMMAND --help")
+        _say(f"\n{_NOT_INSTALLED}", to)
+    _say("\nMore about one: postroom COMMAND --help", to)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - this is what a command line is for
+def _say(text: str, to: TextIO | None = None) -> None:
+    print(text, file=to or sys.stderr)

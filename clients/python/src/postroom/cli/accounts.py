@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from postroom.cli.output import Column, moment, plain
-from postroom.cli.session import FAILED, Session, Usage, account_name, common, run
+from postroom.cli.session import FAILED, Session, Usage, account_name, common, number, run
 from postroom.v1.account_pb2 import Account, MailServer, SandboxSettings
 from postroom.v1.account_service_pb2 import (
     CreateAccountRequest,
@@ -26,6 +26,7 @@ from postroom.v1.account_service_pb2 import (
 )
 
 MAX_PASSWORD_BYTES: Final = 4_096
+MAX_PORT: Final = 65_535
 WAIT_SECONDS: Final = 60.0
 """How long `add` waits for an account to be connected, unless it is told."""
 LOOK_SECONDS: Final = 0.2
@@ -101,7 +102,11 @@ def _add_parser(parser: argparse.ArgumentParser) -> None:
         group = parser.add_argument_group(protocol.upper())
         group.add_argument(f"--{protocol}-host", default="", metavar="HOST")
         group.add_argument(
-            f"--{protocol}-port", type=int, default=0, metavar="PORT", help="else the usual one"
+            f"--{protocol}-port",
+            type=number(1, MAX_PORT),
+            default=0,
+            metavar="PORT",
+            help="else the usual one",
         )
         group.add_argument(f"--{protocol}-security", choices=SECURITY, default="TLS")
         group.add_argument(f"--{protocol}-user", default="", metavar="USER", help="else the address")
@@ -210,7 +215,7 @@ def _password(file: str | None, question: str) -> str:
         with Path(file).open("rb") as opened:
             raw = opened.read(MAX_PASSWORD_BYTES)
     try:
-        password = raw.decode().splitlines()[0] if raw else ""
+        password = raw.decode().partition("\n")[0].removesuffix("\r")
     except UnicodeDecodeError:
         raise Usage(f"{file} is no text") from None
     if not password:

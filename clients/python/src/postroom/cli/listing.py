@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from postroom.cli.output import Column, moment
-from postroom.cli.session import Session, Usage, account_name, parser_of, run
+from postroom.cli.session import Session, Usage, account_name, number, parser_of, run
 from postroom.client import Postroom
 from postroom.v1.mailbox_pb2 import Mailbox
 from postroom.v1.mailbox_service_pb2 import ListMailboxesRequest
@@ -174,7 +174,7 @@ def _day(text: str) -> Timestamp:
 def _add_limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
-        type=int,
+        type=number(0),
         default=DEFAULT_LIMIT,
         metavar="N",
         help=f"how many at most; 0 for all [{DEFAULT_LIMIT}]",

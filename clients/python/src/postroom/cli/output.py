@@ -7,6 +7,7 @@ refuses to ask the server anything.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -48,8 +49,15 @@ def moment(time: Timestamp) -> str:
 
 
 def as_json(message: Message) -> str:
-    """A message of the contract in its JSON, on one line."""
-    return json.dumps(MessageToDict(message, always_print_fields_with_no_presence=True), ensure_ascii=False)
+    """A message of the contract in its JSON, on one line, without anything that a terminal obeys."""
+    text = json.dumps(
+        MessageToDict(message, always_print_fields_with_no_presence=True), ensure_ascii=not _unicode()
+    )
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _unicode() -> bool:
+    return "utf" in (sys.stdout.encoding or "").lower()
 
 
 class Output:
@@ -58,6 +66,9 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.json = as_json
         self.terminal = sys.stdout.isatty()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # no letter that a terminal lacks ends a command
         self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 

@@ -6,6 +6,7 @@ It owns how a message is shown, and where downloads go: a file name that came wi
 from __future__ import annotations
 
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ from postroom.cli.session import Session, Usage, parser_of, run
 from postroom.v1.message_pb2 import Message
 from postroom.v1.message_service_pb2 import GetMessageRequest
 
-MAX_FILENAME: Final = 120
+MAX_FILENAME_BYTES: Final = 200
+"""File systems take 255."""
 DEFAULT_FILENAME: Final = "attachment"
 
 
@@ -94,17 +96,36 @@ def download(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _new(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A file that is there only if nothing fails. Raises Usage where one is there already."""
-    try:
-        target = path.open("wb" if force else "xb")
-    except FileExistsError:
-        raise Usage(f"{path} is there already; say --force to replace it") from None
-    try:
-        with target:
+    """A file that is there, whole, only if nothing fails; what it replaces is there until then. Raises Usage, OSError."""
+    if path.exists() and not force:
+        raise Usage(_THERE.format(path))
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as target:  # a device or a pipe
             yield target
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        return
+    made = path.with_name(f".postroom-{uuid.uuid4().hex}")
+    try:
+        with made.open("xb") as target:
+            yield target
+        _put(made, path, force=force)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _put(made: Path, path: Path, *, force: bool) -> None:
+    if force:
+        made.replace(path)
+        return
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        raise Usage(_THERE.format(path)) from None
+    except OSError:
+        made.replace(path)  # a file system without links
+
+
+_THERE: Final = "{} is there already; say --force to replace it"
 
 
 async def _about(session: Session, name: str) -> tuple[str, int | None]:
@@ -123,7 +144,8 @@ async def _about(session: Session, name: str) -> tuple[str, int | None]:
 def safe(filename: str) -> str:
     """A name for a file in this folder, whatever the mail says."""
     letters = "".join(one if one.isalnum() or one in " ._-()+@" else "_" for one in plain(filename))
-    return letters.strip(" .")[-MAX_FILENAME:].lstrip(" .-") or DEFAULT_FILENAME
+    last = letters.strip(" .").encode()[-MAX_FILENAME_BYTES:].decode(errors="ignore")
+    return last.lstrip(" .-") or DEFAULT_FILENAME
 
 
 async def _save(session: Session, name: str, target: BinaryIO, size: int | None) -> None:

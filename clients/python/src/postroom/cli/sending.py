@@ -12,6 +12,7 @@ import mimetypes
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from email.errors import MessageError
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -64,8 +65,11 @@ def send(arguments: Sequence[str]) -> int:
         "--request-id", default=str(uuid.uuid4()), metavar="ID", help="the same id is sent once"
     )
     given = parser.parse_args(arguments)
-    if not given.raw and not given.to + given.cc + given.bcc:
+    composed = given.to + given.cc + given.bcc
+    if not given.raw and not composed:
         parser.error("say --to, --cc or --bcc, or --raw")
+    if given.raw and (composed or given.subject or given.text is not None or given.html or given.attach):
+        parser.error("--raw is the whole message; nothing is added to it, nor are its addresses changed")
     try:
         content = _content(given)
     except (Usage, OSError) as error:
@@ -84,7 +88,7 @@ def send(arguments: Sequence[str]) -> int:
 def _content(given: argparse.Namespace) -> ComposedMessage | bytes:
     """What is to be sent: composed by the server, or the bytes to upload. Raises Usage, OSError."""
     if given.raw:
-        return sys.stdin.buffer.read(LARGEST_BYTES) if given.raw == "-" else _read(Path(given.raw))
+        return _piped() if given.raw == "-" else _read(Path(given.raw))
     text = given.text
     if text is None:
         text = "" if given.html else _typed()
@@ -98,9 +102,21 @@ def _content(given: argparse.Namespace) -> ComposedMessage | bytes:
 
 
 def _typed() -> str:
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write("The text, then Ctrl-D on a line of its own:\n")
-    return sys.stdin.read()
+    try:
+        return _piped().decode().replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise Usage("the text is not UTF-8") from None
+
+
+def _piped() -> bytes:
+    if sys.stdin is None:
+        raise Usage("standard input is closed")
+    content = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise Usage(f"standard input has more than {LARGEST_BYTES >> 20} MiB")
+    return content
 
 
 def _read(path: Path) -> bytes:
@@ -140,7 +156,10 @@ def written(composed: ComposedMessage, author: Address) -> bytes:
     for name in ("to", "cc", "bcc"):
         if people := getattr(composed, name):
             made[name.capitalize()] = _header(people)
-    made["Subject"] = composed.subject
+    try:
+        made["Subject"] = composed.subject
+    except ValueError as error:
+        raise Usage(f"a subject that cannot be written: {error}") from None
     made.set_content(composed.text)
     if composed.html:
         if composed.text:
@@ -158,7 +177,7 @@ def written(composed: ComposedMessage, author: Address) -> bytes:
 def _header(people: Any) -> tuple[HeaderAddress, ...]:
     try:
         return tuple(HeaderAddress(display_name=one.display_name, addr_spec=one.address) for one in people)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, MessageError) as error:
         raise Usage(f"an address that cannot be written: {error}") from None
 
 

@@ -20,6 +20,7 @@ import postroom
 from postroom.cli import INTERRUPTED, USAGE_ERROR, Command
 from postroom.cli.output import Output, plain
 from postroom.client import Postroom
+from postroom.places import target_of
 from postroom.statuses import PostroomError
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
@@ -28,6 +29,8 @@ MAX_TOKEN_BYTES: Final = 4_096
 REACH_SECONDS: Final = 5.0
 """How long a server may take to accept a connection before it counts as not there."""
 FAILED: Final = 1
+MAX_NUMBER: Final = 2**31 - 1
+"""The largest number that the contract takes."""
 
 
 class Usage(Exception):
@@ -62,6 +65,21 @@ def common() -> argparse.ArgumentParser:
     return parser
 
 
+def number(least: int, most: int = MAX_NUMBER) -> Callable[[str], int]:
+    """The type of an argument that is a number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        try:
+            given = int(text)
+        except ValueError:
+            given = least - 1
+        if not least <= given <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} to {most}")
+        return given
+
+    return read
+
+
 def parser_of(name: str, command: Command) -> argparse.ArgumentParser:
     """The parser of a command, without its own arguments."""
     return argparse.ArgumentParser(
@@ -87,7 +105,7 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Usage as error:
-        output.say(f"postroom: {error}", "red")
+        output.say(f"postroom: {plain(str(error))}", "red")
         return USAGE_ERROR
     except PostroomError as error:
         _tell(output, error)
@@ -107,15 +125,22 @@ async def _run(
     probe: bool,
 ) -> int | None:
     token = _token(given.token_file)
-    if probe:
-        await _reach(given.server)
-    async with postroom.connect(given.server, token) as client:
+    try:
+        target, _ = target_of(given.server)
+        client = postroom.connect(given.server, token)
+    except ValueError as error:
+        raise Usage(f"--server {given.server}: {error}") from None
+    async with client:
+        if probe:
+            await _reach(given.server, target)
         return await work(Session(client=client, output=output))
 
 
 def _token(file: Path | None) -> str:
     """The token: of the file that was named, else of the environment, else of the folder of `make run`. Raises Usage."""
     if file is None and (given := os.environ.get("POSTROOM_TOKEN", "").strip()):
+        if not given.isascii() or not given.isprintable():
+            raise Usage("POSTROOM_TOKEN holds no token")
         return given
     file = file or Path(os.environ.get("POSTROOM_TOKEN_FILE") or DEFAULT_TOKEN_FILE)
     try:
@@ -130,18 +155,15 @@ def _token(file: Path | None) -> str:
     return token
 
 
-async def _reach(server: str) -> None:
+async def _reach(server: str, target: str) -> None:
     """Raises OSError when nothing listens there."""
-    parts = urlsplit(server if "://" in server else f"//{server}")
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            if parts.scheme == "unix":
-                _, writer = await asyncio.open_unix_connection(parts.path)
+            if target.startswith("unix:"):
+                _, writer = await asyncio.open_unix_connection(urlsplit(target).path)
             else:
-                port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
-                _, writer = await asyncio.open_connection(parts.hostname, port)
-    except ValueError as error:
-        raise Usage(f"--server {server}: {error}") from None
+                host, _, port = target.rpartition(":")
+                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except (OSError, TimeoutError) as error:
         what = os.strerror(error.errno).lower() if error.errno else "no answer"
         raise OSError(f"no server at {server} ({what}); `make run` or `postroom up` starts one") from None

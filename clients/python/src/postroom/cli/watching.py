@@ -1,7 +1,8 @@
 """`postroom watch` and `tail`: what happens, one line each, until Ctrl-C.
 
 It owns how a change is put in words, and a cursor file that survives: it is replaced as a whole after each change was
-printed, so that a later watch goes on where this one was left, and prints a change again rather than leave one out.
+printed, as soon as the head is reached, and at the end, so that a later watch goes on where this one was left, also where
+nothing was printed, and prints a change again rather than leave one out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from google.protobuf.json_format import MessageToDict
 from postroom.channel import AnswerStream
 from postroom.cli.listing import ROLES, sender
 from postroom.cli.output import Output, plain
-from postroom.cli.session import Session, account_name, parser_of, run
+from postroom.cli.session import Session, account_name, number, parser_of, run
 from postroom.errors import FeedReset
 from postroom.statuses import PostroomError
 from postroom.v1.account_care_pb2 import DownloadAccountLogRequest
@@ -52,13 +53,19 @@ def watch(arguments: Sequence[str]) -> int:
 
     async def work(session: Session) -> None:
         kept = CursorFile(given.cursor_file)
+
+        def stands(state: State) -> None:
+            _stands(session.output, state)
+            if state is State.LIVE:
+                kept.write(reading.cursor)
+
         reading = session.client.watch(
             account,
             cursor=kept.read(),
             start=given.start,
             kinds=given.kind,
             mailboxes=mailboxes,
-            on_state=lambda state: _stands(session.output, state),
+            on_state=stands,
         )
         _stands(session.output, reading.state)
         async with reading:
@@ -83,25 +90,31 @@ def _watch_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--kind", action="append", default=[], help="only these, such as MESSAGE_ADDED")
     parser.add_argument("--mailbox", action="append", default=[], help="role or name; only in these")
-    parser.add_argument("--count", type=int, default=0, metavar="N", help="end after so many changes")
+    parser.add_argument("--count", type=number(1), default=0, metavar="N", help="end after so many changes")
     return parser
 
 
 async def _watched(output: Output, reading: Watch, kept: CursorFile, most: int) -> None:
-    count = 0
-    while True:
-        try:
-            async for change in reading:
-                _change(output, change)
-                kept.write(change.cursor)
-                count += 1
-                if count == most:
-                    return
-        except FeedReset as reset:
-            _reset(output, reset)
-            kept.write(reset.cursor)
-        else:
-            return
+    count, before = 0, ""
+    try:
+        while True:
+            try:
+                async for change in reading:
+                    _change(output, change)
+                    kept.write(change.cursor)
+                    before = reading.cursor
+                    count += 1
+                    if count == most:
+                        return
+            except FeedReset as reset:
+                _reset(output, reset)
+                kept.write(reset.cursor)
+                before = reading.cursor
+            else:
+                return
+    finally:
+        if reading.cursor != before:  # else what is kept is further
+            kept.write(reading.cursor)
 
 
 def _stands(output: Output, state: State) -> None:
@@ -212,12 +225,14 @@ def tail(arguments: Sequence[str]) -> int:
     parser = parser_of("tail", tail)
     parser.add_argument("account", metavar="ACCOUNT", help="id or name")
     parser.add_argument(
-        "-n", "--lines", type=int, default=DEFAULT_LINES, help=f"kept lines to begin with [{DEFAULT_LINES}]"
+        "-n",
+        "--lines",
+        type=number(1),
+        default=DEFAULT_LINES,
+        help=f"kept lines to begin with [{DEFAULT_LINES}]",
     )
     parser.add_argument("--no-follow", action="store_true", help="end after the kept lines")
     given = parser.parse_args(arguments)
-    if given.lines < 1:
-        parser.error("--lines is at least 1")
 
     async def work(session: Session) -> int:
         return await _tailed(session, given)
