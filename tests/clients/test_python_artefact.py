@@ -26,7 +26,7 @@ import pytest
 from tests.fixtures.postroom import PROGRAM, Up
 
 SOURCE: Final = Path(__file__).resolve().parents[2] / "clients/python"
-NEEDED: Final = ("grpcio", "grpcio-status", "googleapis-common-protos", "protobuf", "typing-extensions")
+NEEDED: Final = ("grpcio", "googleapis-common-protos", "protobuf", "typing-extensions")
 STUBS: Final = ("types-grpcio", "types-protobuf")
 TEST_TOOLS: Final = ("pytest", "pytest-asyncio", "iniconfig", "packaging", "pluggy", "pygments")
 PROGRAM_SECONDS: Final = 50

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib
 import io
+import pickle
 import pkgutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,13 @@ import postroom
 import pytest
 import trustme
 from google.api.httpbody_pb2 import HttpBody
+from google.rpc import error_details_pb2, status_pb2
 from postroom import errors, v1
 from postroom.calls_table import RULES
+from postroom.statuses import from_status
 from postroom.v1 import account_pb2, account_service_pb2, error_reason_pb2, message_service_pb2
+from postroom.v1.account_service_pb2 import GetAccountResponse
+from postroom.v1.export_service_pb2 import DownloadExportResponse
 from postroom.v1.message_append_pb2 import AppendMessageRequest
 from postroom.v1.message_batch_pb2 import CopyMessagesRequest
 from postroom.v1.message_service_pb2 import GetMessageSourceResponse
@@ -51,6 +56,43 @@ def test_there_is_a_class_for_every_reason_of_the_contract() -> None:
         kind.reason for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "reason")
     }
     assert classes - {""} == reasons
+
+
+def test_errors_are_copied_as_other_processes_do() -> None:
+    wrong = errors.RequestInvalid("no", code=grpc.StatusCode.INVALID_ARGUMENT, violations=[("a", "b")])
+    copied = pickle.loads(pickle.dumps(wrong))
+    assert (str(copied), copied.code, copied.violations) == ("no", wrong.code, wrong.violations)
+    reset = pickle.loads(pickle.dumps(errors.FeedReset("accounts/a", "RETENTION", "c1")))
+    assert (reset.scope, reset.why, reset.cursor) == ("accounts/a", "RETENTION", "c1")
+    ended = pickle.loads(pickle.dumps(errors.WatchEnded("REPLACED", "c1")))
+    assert (ended.why, ended.cursor) == ("REPLACED", "c1")
+
+
+def test_a_callers_own_class_takes_the_place_of_none() -> None:
+    class AccountNotFound(errors.AccountNotFound):
+        pass
+
+    class Mine(errors.AccountNotFound):
+        pass
+
+    info = error_details_pb2.ErrorInfo(reason="ACCOUNT_NOT_FOUND", domain="postroom")
+    status = status_pb2.Status(code=5)
+    status.details.add().Pack(info)
+    assert type(from_status(status)) is errors.AccountNotFound
+    assert (Mine.reason, AccountNotFound.reason) == ("ACCOUNT_NOT_FOUND", "ACCOUNT_NOT_FOUND")
+
+
+async def test_details_that_are_none_leave_the_code(feed: ScriptedFeed) -> None:
+    async def answer(request: Any, context: Any) -> GetAccountResponse:
+        context.set_trailing_metadata((("grpc-status-details-bin", b"\xff\xff"),))
+        await context.abort(grpc.StatusCode.NOT_FOUND, "gone")
+        raise AssertionError
+
+    feed.node.answers["AccountService.GetAccount"] = answer
+    async with postroom.connect(feed.address, ADMIN) as client:
+        with pytest.raises(postroom.PostroomError, match="gone") as caught:
+            await client.accounts.GetAccount(GET)
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_call_answers_and_an_error_has_its_class(client: postroom.Postroom) -> None:
@@ -273,6 +315,15 @@ async def test_a_download_is_compared_with_what_was_announced(
         else:
             assert await client.download("accounts/a/messages/m", target) == b""
             assert target.getvalue() == await client.download("accounts/a/messages/m") == b"abcdefgh"
+
+
+async def test_an_export_is_downloaded_by_its_name(feed: ScriptedFeed) -> None:
+    async def answer(request: Any, context: Any) -> AsyncIterator[DownloadExportResponse]:
+        yield DownloadExportResponse(body=HttpBody(data=request.name.encode()))
+
+    feed.node.answers["ExportService.DownloadExport"] = answer
+    async with postroom.connect(feed.address, ADMIN) as client:
+        assert await client.download("accounts/a/exports/e") == b"accounts/a/exports/e"
 
 
 async def in_pieces(raw: bytes, size: int) -> AsyncIterator[bytes]:

@@ -75,6 +75,12 @@ async def test_a_cursor_wins_over_a_start_and_words_that_nobody_knows_are_refuse
 # --- rule 1: nothing is read ahead beyond the window ---------------------------------------------------------------
 
 
+async def test_a_heartbeat_that_takes_no_time_is_refused(client: postroom.Postroom) -> None:
+    for heartbeat in (0.0, -5.0):
+        with pytest.raises(ValueError, match="heartbeat"):
+            client.watch(heartbeat=heartbeat)
+
+
 async def test_a_watch_that_is_not_read_stops_its_server_and_holds_up_no_other_call(
     feed: ScriptedFeed, client: postroom.Postroom
 ) -> None:

@@ -24,6 +24,7 @@ from postroom.places import checked
 from postroom.services import Services
 from postroom.uploads import submission_pieces
 from postroom.v1.change_service_pb2 import WatchChangesRequest
+from postroom.v1.export_service_pb2 import DownloadExportRequest
 from postroom.v1.message_service_pb2 import DownloadAttachmentRequest, GetMessageSourceRequest
 from postroom.v1.submission_pb2 import Submission
 from postroom.watch import DEFAULT_HEARTBEAT, State, Watch, watch_request
@@ -81,7 +82,7 @@ class Postroom(Services):
             on_state: Told each state that the watch enters; it begins in `State.CONNECTING`.
 
         Raises:
-            ValueError: The contract knows no such start or kind.
+            ValueError: The contract knows no such start or kind, or the heartbeat is not positive.
         """
         request = watch_request(parent, cursor=cursor, start=start, kinds=kinds, mailboxes=mailboxes)
         streaming = cast("Streaming", self.changes.WatchChanges)
@@ -113,13 +114,16 @@ class Postroom(Services):
             wanted.page_token = answer.next_page_token
 
     async def download(self, name: str, target: BinaryIO | None = None) -> bytes:
-        """A raw message or an attachment by resource name, checked against its size and hash.
+        """A raw message, an attachment or an export by resource name, checked against its size and hash.
 
-        With a `target` the bytes are written there, and the answer is empty. Raises DownloadDamaged.
+        With a `target` the bytes are written there, and the answer is empty. Raises DownloadDamaged; then, and after any
+        other error, what was written so far is worthless.
         """
         stream: Any
         if "/attachments/" in name:
             stream = self.messages.DownloadAttachment(DownloadAttachmentRequest(name=name))
+        elif "/exports/" in name:
+            stream = self.exports.DownloadExport(DownloadExportRequest(name=name))
         else:
             stream = self.messages.GetMessageSource(GetMessageSourceRequest(name=name))
         if target is not None:

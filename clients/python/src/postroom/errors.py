@@ -23,6 +23,9 @@ class FeedReset(PostroomError):
         super().__init__(f"the feed of {scope} was reset: {why}")
         self.scope, self.why, self.cursor = scope, why, cursor
 
+    def __reduce__(self) -> tuple[type[FeedReset], tuple[str, str, str]]:
+        return type(self), (self.scope, self.why, self.cursor)
+
 
 class WatchEnded(PostroomError):
     """The server ended the stream for good; `why` is REPLACED, TOKEN_REVOKED, ACCOUNT_REMOVED or CONSUMER_CHANGED."""
@@ -32,6 +35,9 @@ class WatchEnded(PostroomError):
     def __init__(self, why: str, cursor: str) -> None:
         super().__init__(f"the stream ended: {why}")
         self.why, self.cursor = why, cursor
+
+    def __reduce__(self) -> tuple[type[WatchEnded], tuple[str, str]]:
+        return type(self), (self.why, self.cursor)
 
 
 class DownloadDamaged(PostroomError):

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 DETAILS_KEY = "grpc-status-details-bin"
+_BY_REASON = "postroom.errors"
 _CAMEL = re.compile(r"(?<!^)(?=[A-Z])")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _CLASSES: dict[str, type[PostroomError]] = {}
@@ -25,6 +28,8 @@ class PostroomError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if cls.__module__ != _BY_REASON:
+            return  # a caller's own: it keeps the reason of what it derives from, and nothing becomes one
         if "reason" not in cls.__dict__:
             cls.reason = _CAMEL.sub("_", cls.__name__).upper()
         if cls.reason:
@@ -84,7 +89,8 @@ def from_rpc(error: grpc.aio.AioRpcError) -> PostroomError:
     """The error of a call; one that did not come from a server has no reason."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
-            return from_status(status_pb2.Status.FromString(value))
+            with suppress(DecodeError):  # what is no status was put there on the way
+                return from_status(status_pb2.Status.FromString(value))
     code = error.code()
     kind = (
         _CLASSES.get(code.name, PostroomError) if code is grpc.StatusCode.DEADLINE_EXCEEDED else PostroomError

@@ -87,6 +87,8 @@ class Watch:
         patience: float = _FOREVER,
         on_state: Callable[[State], None] | None = None,
     ) -> None:
+        if heartbeat <= 0:
+            raise ValueError("a heartbeat takes time")
         self._open, self._request = opening, request
         self._heartbeat, self._patience, self._on_state = heartbeat, patience, on_state
         self._request.heartbeat_interval.FromTimedelta(timedelta(seconds=heartbeat))
