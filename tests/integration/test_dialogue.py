@@ -153,3 +153,30 @@ async def test_an_smtp_login_is_told_without_its_secret(
         assert told[told.index("DATA") :][2:4] == ["{46 bytes}", "."]
     assert "canary" not in "\n".join(told)
     assert base64.b64encode(CANARY.encode()).decode().rstrip("=")[:16] not in "\n".join(told)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "XOAUTH2"])
+@pytest.mark.parametrize("code", ["535 5.7.8", "454 4.7.0", "501 5.5.2"])
+async def test_a_server_that_repeats_the_secret_is_quoted_nowhere(
+    smtpd: Smtpd, dialogues: Dialogues, mechanism: str, code: str
+) -> None:
+    secret = 'canary"5up3r'
+    coded = base64.b64encode(f"user=ann\1auth=Bearer {secret}\1\1".encode()).decode()
+    smtpd.switches.mechanisms = (mechanism,)
+    smtpd.switches.replies["AUTH"] = f"{code} no: {secret} {secret.upper()} {coded}"
+    server = MailServer(host="localhost", port=smtpd.port, username="ann", security=Security.NONE)
+    record = replace(account_record(ANN, "ann@mail.test", Kind.IMAP), smtp=server)
+    credentials = Token("ann", secret) if mechanism == "XOAUTH2" else Password("ann", secret)
+    sender = SmtpSender(
+        record, credentials, LoopbackEgress(), smtpd.client_context(), plaintext_allowed=True,
+        dialogue=dialogues.of(ANN),
+    )  # fmt: skip
+    envelope = SmtpEnvelope(sender="ann@mail.test", recipients=("ben@mail.test",))
+    message = OutgoingMessage(raw=b"Subject: a\r\n\r\nb\r\n", envelope=envelope, internet_message_id="a@b")
+    with pytest.raises(PostroomError) as caught:
+        async with sender.prepare(call(), message):
+            pass
+    await sender.close()
+    told = "\n".join([str(caught.value), *await texts(dialogues)])
+    assert "canary" not in told.lower()
+    assert coded[24:] not in told

@@ -1,20 +1,29 @@
 """The dialogue with a provider as people may see it: lines of text in which nothing secret is left.
 
-It owns the shape of a line and the port by which a backend says one. It refuses to keep anything (`workers/dialogues.py`
+It owns the shape of a line, the port by which a backend says one, and how a secret is recognised that a server repeats. It refuses to keep anything (`workers/dialogues.py`
 does) and to know a protocol: each backend masks its own, before a line leaves it. What a line may never hold: a password,
 a token, or what a message says; its size stands in its place.
 """
 
 from __future__ import annotations
 
+import base64
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from postroom_server.ids import AccountId
 
 MASK: Final = "***"
 """Stands for a secret."""
+MIN_TRACE: Final = 4
+"""Letters and digits that are left of a secret, or of a coding of it, so that it is looked for without anything between."""
+MIN_REPLACED: Final = 6
+"""Characters of a secret that is cut out of a text: what is left around a shorter one would tell it."""
+_BESIDE: Final = re.compile(r"[\W_]+")
 
 
 class Direction(StrEnum):
@@ -84,6 +93,55 @@ SILENCE: Final = _Silence()
 def no_dialogue(_account: AccountId) -> Dialogue:
     """Keeps nothing of any account."""
     return SILENCE
+
+
+class Secrets:
+    """Secrets that a server may repeat: as they are, in other case, escaped, with anything between, in base64 or hexadecimal."""
+
+    __slots__ = ("_plain", "_traces")
+
+    def __init__(self, *given: bytes) -> None:
+        secrets = [one for one in given if one]
+        self._plain = frozenset(one.decode("utf-8", "replace").casefold() for one in secrets)
+        traces = (_letters(trace) for one in secrets for trace in _codings(one))
+        self._traces = frozenset(trace for trace in traces if len(trace) >= MIN_TRACE)
+
+    def __bool__(self) -> bool:
+        return bool(self._plain)
+
+    def __repr__(self) -> str:
+        return f"<Secrets {len(self._plain)}>"
+
+    def stand_in(self, text: str) -> bool:
+        """Whether the text repeats one."""
+        folded = text.casefold()
+        if any(secret in folded for secret in self._plain):
+            return True
+        letters = _letters(text)
+        return any(trace in letters for trace in self._traces)
+
+    def cleaned(self, text: str) -> str:
+        """The text, where it repeats none; else without them, or nothing of it where they would show through."""
+        if not self.stand_in(text):
+            return text
+        for secret in self._plain:
+            if len(secret) >= MIN_REPLACED:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text, flags=re.IGNORECASE)
+        return MASK if self.stand_in(text) else text
+
+
+def _codings(secret: bytes) -> Iterator[str]:
+    """The secret as text, with its codings; in base64 wherever it may begin in what was coded."""
+    yield secret.decode("utf-8", "replace")
+    yield quote(secret)
+    yield secret.hex()
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + secret).decode("ascii")
+        yield coded[(before * 8 + 5) // 6 : (before + len(secret)) * 8 // 6]
+
+
+def _letters(text: str) -> str:
+    return _BESIDE.sub("", text.casefold())
 
 
 def size(count: int) -> str:

@@ -11,7 +11,6 @@ inside of a message. Refuses to cost much: of a long answer the first lines are 
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from postroom_server.backends.imap.wire.splitter import Parts
-from postroom_server.domain.dialogue import MASK, SILENCE, Direction, SessionLog, size
+from postroom_server.domain.dialogue import MASK, SILENCE, Direction, Secrets, SessionLog, size
 
 __all__ = ["Told", "shown_command", "shown_response"]
 
@@ -115,27 +114,29 @@ class Told:
 
     def __init__(self, log: SessionLog = SILENCE) -> None:
         self._log = log
-        self._hidden: tuple[bytes, ...] = ()
+        self._hidden = Secrets()
         self._kind = b""
         self._alike = 0
         self._at = 0.0
 
     @contextmanager
     def hiding(self, *secrets: bytes) -> Iterator[None]:
-        """Within it, a line of the server that holds one of these, plain or in base64, is not shown."""
-        self._hidden = tuple(
-            one for secret in secrets if secret for one in (secret, base64.b64encode(secret).rstrip(b"="))
-        )
+        """Within it, a line of the server that repeats one of these is not shown, and errors are without them."""
+        self._hidden = Secrets(*secrets)
         try:
             yield
         finally:
-            self._hidden = ()
+            self._hidden = Secrets()
+
+    def cleaned(self, text: str) -> str:
+        """A text of the server, without what is hidden now."""
+        return self._hidden.cleaned(text)
 
     def event(self, text: str) -> None:
         """Something happened to the connection."""
         if self._log.open:
             self._end_row()
-            if any(secret in text.encode() for secret in self._hidden):
+            if self._hidden.stand_in(text):
                 text = MASK
             self._log.say(Direction.EVENT, _UNPRINTABLE.sub(" ", text))
 
@@ -156,7 +157,7 @@ class Told:
         """A response came."""
         if not self._log.open or self._is_one_of_many(parts[0]):
             return
-        if self._hidden and any(secret in part for part in parts for secret in self._hidden):
+        if self._hidden and self._hidden.stand_in(b"".join(parts).decode("utf-8", "replace")):
             self._log.say(Direction.RECEIVED, f"{_text(parts[0].partition(b' ')[0][:32])} {MASK}")
         elif self._hidden and parts[0].startswith(b"+"):
             challenge = len(parts[0][1:].strip())

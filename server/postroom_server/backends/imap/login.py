@@ -11,6 +11,7 @@ import json
 from collections.abc import Set as AbstractSet
 
 from postroom_server.backends.imap.connection import Connection
+from postroom_server.backends.imap.dialogue import Told
 from postroom_server.backends.imap.refusals import Refused, login_refusal, shown
 from postroom_server.backends.imap.wire.encoder import Atom, String
 from postroom_server.backends.imap.wire.faults import NotEncodable
@@ -30,7 +31,8 @@ def _encoded(raw: bytes) -> str:
 class _Dialogue:
     """Answers the challenges of one AUTHENTICATE: the response first, then whatever ends a refusal."""
 
-    def __init__(self, response: bytes, closing: bytes, *, initial: bool) -> None:
+    def __init__(self, told: Told, response: bytes, closing: bytes, *, initial: bool) -> None:
+        self._told = told
         self._response = _encoded(response).encode("ascii")
         self._closing = closing
         self._sent = initial
@@ -42,7 +44,7 @@ class _Dialogue:
         if not self._sent:
             self._sent = True
             return self._response
-        self.detail = self.detail or _challenge_detail(challenge)
+        self.detail = self.detail or self._told.cleaned(_challenge_detail(challenge))
         return self._closing
 
 
@@ -121,7 +123,7 @@ async def _authenticate(
     """`given`: the response, and the secret in it."""
     response, secret = given
     initial = "SASL-IR" in capabilities
-    dialogue = _Dialogue(response, closing, initial=initial)
+    dialogue = _Dialogue(connection.told, response, closing, initial=initial)
     arguments = [Atom(mechanism), Atom(_encoded(response))] if initial else [Atom(mechanism)]
     try:
         with connection.told.hiding(response, secret.encode()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from postroom_server.backends.imap.base import AUTH, LOGOUT, NONAUTH, BaseProtocol
 from postroom_server.backends.imap.dialogue import Told
@@ -221,6 +222,7 @@ class Protocol(BaseProtocol):
         except Malformed:
             self._count_unreadable(parts)
             return
+        response = self._without_secrets(response)
         if not self.greeting.done():
             self._greet(response)
         elif isinstance(response, Tagged):
@@ -229,6 +231,15 @@ class Protocol(BaseProtocol):
             self._go_on(response)
         else:
             self._hand_over(response)
+
+    def _without_secrets(self, response: Response) -> Response:
+        """The response, whose words may end in an error, without what the server repeats of a login."""
+        if isinstance(response, Status):
+            return replace(response, text=self.told.cleaned(response.text))
+        if isinstance(response, Tagged):
+            status = replace(response.status, text=self.told.cleaned(response.status.text))
+            return replace(response, status=status)
+        return response
 
     def _count_unreadable(self, parts: Parts) -> None:
         self._unreadable += 1

@@ -11,13 +11,12 @@ It owns the masking: of a login only the mechanism is shown, of a message its si
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from postroom_server.domain.dialogue import MASK, SILENCE, Direction, SessionLog, size
+from postroom_server.domain.dialogue import MASK, SILENCE, Direction, Secrets, SessionLog, size
 
 MAX_REPLY_LINES: Final = 40
 """Lines of one reply that are shown."""
@@ -43,21 +42,20 @@ class Told:
 
     def __init__(self, log: SessionLog = SILENCE) -> None:
         self._log = log
-        self._hidden: tuple[str, ...] = ()
+        self._hidden = Secrets()
 
     @contextmanager
     def hiding(self, *secrets: bytes) -> Iterator[None]:
-        """Within it, a reply that holds one of these, plain or in base64, is not shown."""
-        self._hidden = tuple(
-            text
-            for one in secrets
-            if one
-            for text in (one.decode("utf-8", "replace"), base64.b64encode(one).decode().rstrip("="))
-        )
+        """Within it, a reply that repeats one of these is not shown, and errors are without them."""
+        self._hidden = Secrets(*secrets)
         try:
             yield
         finally:
-            self._hidden = ()
+            self._hidden = Secrets()
+
+    def cleaned(self, text: str) -> str:
+        """A text of the server, without what is hidden now."""
+        return self._hidden.cleaned(text)
 
     def event(self, text: str) -> None:
         """Something happened to the connection."""
@@ -79,7 +77,7 @@ class Told:
         """A reply came, maybe of several lines."""
         if not self._log.open:
             return
-        if any(secret in text for secret in self._hidden):
+        if self._hidden.stand_in(text):
             text = MASK
         lines = text.splitlines() or [""]
         for index, line in enumerate(lines[:MAX_REPLY_LINES]):

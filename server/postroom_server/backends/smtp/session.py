@@ -155,6 +155,7 @@ class Session:
             response = await answer
         except aiosmtplib.SMTPResponseException as error:
             self._told.received(error.code, error.message)
+            error.message = self._told.cleaned(error.message)
             raise
         self._told.received(response.code, response.message)
         return response

@@ -96,6 +96,37 @@ async def test_only_a_word_against_the_credentials_counts_against_them(answer, k
     await failure({"AUTHENTICATE": end}, kind)
 
 
+@pytest.mark.parametrize("offered", ["IMAP4rev1", "IMAP4rev1 AUTH=PLAIN", "IMAP4rev1 AUTH=PLAIN SASL-IR"])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("{tag} NO [AUTHENTICATIONFAILED] wrong: {line}", CredentialsRejected),
+        ("{tag} NO wrong password {word}", CredentialsRejected),
+        ("{tag} NO WRONG PASSWORD {upper}", CredentialsRejected),
+        ("{tag} NO try again later, {word}", ProviderUnreachable),
+        ("{tag} BAD what is {word}?", ProviderMisbehaved),
+        ("* BYE wrong password {word}", ProviderUnreachable),
+    ],
+)
+async def test_a_server_that_repeats_the_password_is_not_quoted_in_the_error(offered, answer, kind):
+    word = 'canary"5up3r'
+
+    async def end(link: Link, tag: str, line: str) -> None:
+        if offered.endswith("PLAIN"):
+            link.say("+ \r\n")
+            line = (await link.line()).decode()
+        told = answer.format(tag=tag, line=line.strip(), word=word, upper=word.upper())
+        link.say(f"{told}\r\n")
+        if "BYE" in answer:
+            link.writer.close()
+
+    script = {"CAPABILITY": f"* CAPABILITY {offered}\r\n{{tag}} OK x\r\n", "AUTHENTICATE": end, "LOGIN": end}
+    error = await failure(script, kind, credentials=Credentials(password=word))
+    letters = "".join(filter(str.isalnum, str(error).lower()))
+    assert "canary" not in letters
+    assert base64.b64encode(f"\0ann\0{word}".encode()).decode()[:20] not in str(error)
+
+
 async def test_the_servers_text_is_cut_and_cleaned():
     error = await failure(
         {"AUTHENTICATE": "{tag} NO \x1b[31m<script>" + "x" * 5_000 + "\r\n"}, CredentialsRejected
