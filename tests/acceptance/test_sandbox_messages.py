@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.rest import Rest, refused
+from tests.fixtures.eventually import eventually
+from tests.fixtures.rest import Rest, Watcher, refused
 from tests.fixtures.rpc import Rpc
 from tests.fixtures.sandboxes import (
     LASTING,
@@ -89,6 +90,33 @@ async def test_a_filed_message_is_put_down_to_its_call(rest: Rest, account: str,
     (told,) = await changes(watcher, "messageAdded")
     assert told["messageAdded"]["message"]["name"] == message["name"]
     assert told["cause"] == {"kind": "API", "requestId": answer.headers["x-request-id"]}
+
+
+async def test_what_arrives_after_a_message_of_a_call_is_not_put_down_to_that_call(
+    rest: Rest, account: str, watch: Any
+) -> None:
+    """Not with the same Message-ID, nor with none, nor in the place that a call moved its like to."""
+    watcher = await watch(rest, account)
+    nameless = encoded(raw_letter("x").partition(b"Message-ID")[0] + b"\r\nWords.\r\n")
+    for raw in (nameless, encoded(raw_letter("one"))):
+        await rest.post(f"/v1/{account}/mailboxes/inbox/messages", {"raw": raw})
+        await rest.post(f"/v1/{account}:deliver", {"raw": raw})
+    told = await changes(watcher, "messageAdded", count=4)
+    assert [one["cause"]["kind"] for one in told] == ["API", "REMOTE"] * 2
+    name = told[3]["messageAdded"]["message"]["name"]
+    await rest.post(f"/v1/{account}/messages:move", {"names": [name], "to": "drafts"})
+    arrived = (await deliver(rest, account, "one", mailbox="drafts"))["name"]
+
+    def of_it(added: list[dict[str, Any]]) -> list[str]:
+        return [one["cause"]["kind"] for one in added if one["messageAdded"]["message"]["name"] == arrived]
+
+    await eventually(lambda: bool(of_it(_added(watcher))), within=15.0)
+    assert of_it(_added(watcher)) == ["REMOTE"]
+
+
+def _added(watcher: Watcher) -> list[dict[str, Any]]:
+    found = [one["change"] for one in watcher.frames if "change" in one]
+    return [one for one in found if "messageAdded" in one]
 
 
 async def test_a_composed_draft_keeps_its_blind_copies(rest: Rest, account: str) -> None:

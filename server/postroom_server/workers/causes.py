@@ -20,26 +20,39 @@ def api(request_id: str) -> Cause:
     return Cause(kind=CauseKind.API, request_id=request_id)
 
 
+class Filed:
+    """A message that a call files. `told`: it is in the feed, so that the next one like it is somebody else's."""
+
+    __slots__ = ("request_id", "told")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.told = False
+
+
 class Causes:
-    """Notes of what calls are doing."""
+    """Notes of what calls are doing. A cause that is a call's already stays as it is."""
 
     __slots__ = ("_arranging", "_edits", "_filed")
 
     def __init__(self) -> None:
         self._arranging: list[str] = []
-        self._edits: dict[tuple[int, int], str] = {}
-        self._filed: dict[tuple[int, str], str] = {}
+        self._edits: dict[tuple[int, int], list[str]] = {}
+        self._filed: dict[tuple[int, str], Filed] = {}
 
     @contextmanager
     def editing(self, space: int, numbers: Iterable[int], request_id: str) -> Iterator[None]:
         """While open, changes of these messages are put down to the call that makes them."""
-        places = [(space, number) for number in numbers]
-        self._edits.update(dict.fromkeys(places, request_id))
+        places = {(space, number) for number in numbers}
+        for place in places:
+            self._edits.setdefault(place, []).append(request_id)
         try:
             yield
         finally:
             for place in places:
-                self._edits.pop(place, None)
+                self._edits[place].remove(request_id)
+                if not self._edits[place]:
+                    del self._edits[place]
 
     @contextmanager
     def arranging(self, request_id: str) -> Iterator[None]:
@@ -55,31 +68,33 @@ class Causes:
         return api(self._arranging[-1]) if self._arranging else otherwise
 
     @contextmanager
-    def filing(self, mailbox: int, internet_message_id: str, request_id: str) -> Iterator[None]:
+    def filing(self, mailbox: int, internet_message_id: str, request_id: str) -> Iterator[Filed]:
         """A message with this Message-ID that is new in the mailbox is put down to the call that files it.
 
-        That is remembered until so many others were filed, as the message shows itself when the filing is over.
+        Where it is not `told` until the end, that is remembered until so many others were filed, as it may show itself late.
         """
-        place = mailbox, internet_message_id
+        place, filed = (mailbox, internet_message_id), Filed(request_id)
         self._filed.pop(place, None)
-        self._filed[place] = request_id
+        self._filed[place] = filed
         while len(self._filed) > FILED_KEPT:
             del self._filed[next(iter(self._filed))]
+        late = False
         try:
-            yield
-        except BaseException:
-            self._filed.pop(place, None)
-            raise
+            yield filed
+            late = not filed.told
+        finally:
+            if not late and self._filed.get(place) is filed:
+                del self._filed[place]
 
     def of(self, place: tuple[int, int], otherwise: Cause) -> Cause:
         """The cause of a change of the message at this place."""
-        request = self._edits.get(place)
-        return otherwise if request is None else api(request)
+        requests = self._edits.get(place)
+        return otherwise if requests is None or otherwise.kind is CauseKind.API else api(requests[-1])
 
     def of_added(self, mailboxes: Iterable[int], internet_message_id: str, otherwise: Cause) -> Cause:
         """The cause of a new message in these mailboxes."""
-        for mailbox in mailboxes:
-            request = self._filed.get((mailbox, internet_message_id))
-            if request is not None:
-                return api(request)
+        for mailbox in mailboxes if otherwise.kind is not CauseKind.API else ():
+            filed = self._filed.get((mailbox, internet_message_id))
+            if filed is not None:
+                return api(filed.request_id)
         return otherwise

@@ -40,6 +40,7 @@ from postroom_server.errors import (
 from postroom_server.ids import AccountId, AttachmentId, MailboxId, MessageId
 from postroom_server.workers import places
 from postroom_server.workers.account import AccountWorker
+from postroom_server.workers.causes import api
 from postroom_server.workers.places import Place
 from postroom_server.workers.supervisor import Supervisor
 
@@ -297,17 +298,17 @@ class Commands:
                     if item.outcome is Outcome.DONE:
                         done.add(place.number)
             finally:
-                await _bring_up(worker, next(iter(found.values())).record, done, edit)
+                await _bring_up(call, worker, next(iter(found.values())).record, done, edit)
         return results
 
 
 async def _bring_up(
-    worker: AccountWorker, record: MailboxRecord | None, done: BitMap, edit: ItemEdit
+    call: Call, worker: AccountWorker, record: MailboxRecord | None, done: BitMap, edit: ItemEdit
 ) -> None:
     """The snapshot learns what was done, and sync has a look: it may not have been all."""
     if record is None:
         if done:
-            await worker.sync.slots.changed(done, edit)
+            await worker.sync.slots.changed(done, edit, api(call.request_id))
         worker.look()
         return
     if done:

@@ -17,6 +17,7 @@ from postroom_server.domain.ports import Call, MailAccount, Numbering
 from postroom_server.errors import Fenced, MessageNotFound, PostroomError
 from postroom_server.ids import AccountId, MailboxId, MessageId
 from postroom_server.workers.account import AccountWorker
+from postroom_server.workers.causes import Filed
 from postroom_server.workers.commands import Commands
 from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import selectable
@@ -47,9 +48,9 @@ class Filing:
         worker = await self._supervisor.worker(account, call.deadline)
         mail = await worker.ready(call)
         record = selectable(worker, mailbox)
-        with worker.sync.filing(record, internet_message_id, call.request_id):
+        with worker.sync.filing(record, internet_message_id, call.request_id) as filed:
             key = await mail.append(call, record.row.key, stream_of(raw), flags, received)
-            found = await arrival(call, worker, mail, record, key, request_id=call.request_id)
+            found = await arrival(call, worker, mail, record, key, filed)
         return await self.shown(call, account, found)
 
     async def shown(self, call: Call, account: AccountId, message: MessageId | None) -> Message | None:
@@ -68,18 +69,21 @@ async def arrival(
     mail: MailAccount,
     record: MailboxRecord,
     key: ItemKey | None,
-    *,
-    request_id: str,
+    filed: Filed | None = None,
 ) -> MessageId | None:
-    """The name of a message that has just come into a mailbox, after it has entered the feed."""
+    """The name of a message that has just come into a mailbox, after it has entered the feed; by a call if it is `filed`."""
     scope = ScopeId(record.row.scope or record.row.key)
     try:
         if mail.capabilities.numbering is Numbering.SLOT:
             if key is None:
                 worker.look(frozenset({scope}))
                 return None
-            return (await worker.sync.slots.arrived(mail, call, [key], request_id)).get(key)
+            request_id = filed.request_id if filed is not None else ""
+            found = await worker.sync.slots.arrived(mail, call, [key], request_id)
+            _note_told(filed)
+            return found.get(key)
         await worker.sync.read(mail, scope, settled=True)
+        _note_told(filed)
     except (PostroomError, LedgerMoved, Fenced):
         worker.look(frozenset({scope}))
         return None
@@ -88,6 +92,11 @@ async def arrival(
         return None
     _, epoch, number = split_key(key)
     return worker.entries.message_id(current.space, number) if epoch == current.epoch else None
+
+
+def _note_told(filed: Filed | None) -> None:
+    if filed is not None:
+        filed.told = True
 
 
 def stream_of(raw: bytes) -> ByteStream:

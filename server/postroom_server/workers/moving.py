@@ -13,6 +13,7 @@ from typing import Final
 
 from pyroaring import BitMap
 
+from postroom_server.domain.changes import Cause
 from postroom_server.domain.keys import ItemKey, ScopeId, split_key
 from postroom_server.domain.mailboxes import MailboxRecord
 from postroom_server.domain.ports import (
@@ -26,6 +27,7 @@ from postroom_server.domain.ports import (
 from postroom_server.errors import CapabilityMissing, MessageNotFound, NotImplementedYet, PostroomError
 from postroom_server.ids import AccountId, MailboxId, MessageId
 from postroom_server.workers.account import AccountWorker
+from postroom_server.workers.causes import Filed, api
 from postroom_server.workers.commands import MessageResult
 from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import Place, find, record_of, selectable
@@ -55,11 +57,17 @@ class _Batch:
     places: dict[ItemKey, tuple[MessageId, Place]] = field(default_factory=dict)
     results: dict[MessageId, Moved] = field(default_factory=dict)
     items: list[ItemResult] = field(default_factory=list)
+    filed: list[Filed] = field(default_factory=list)
 
     @property
     def slots(self) -> bool:
         """Whether a message keeps its key wherever it goes."""
         return self.mail.capabilities.numbering is Numbering.SLOT
+
+    @property
+    def cause(self) -> Cause:
+        """What its changes are put down to."""
+        return api(self.call.request_id)
 
     def of(self, *outcomes: Outcome) -> list[ItemResult]:
         """Items of these outcomes."""
@@ -91,7 +99,7 @@ class Moving:
 
         async def learn(batch: _Batch) -> None:
             done = batch.numbers(batch.of(Outcome.DONE))
-            await batch.worker.sync.slots.moved(done, origin, target.row.key)
+            await batch.worker.sync.slots.moved(done, origin, target.row.key, batch.cause)
 
         return await _run(batch, lambda keys: mover.move(call, keys, origin, target.row.key), learn, target)
 
@@ -125,9 +133,9 @@ class Moving:
             gone = [item for item in done if item.new_key is None]
             if trash is not None and len(gone) < len(done):
                 kept = [item for item in done if item.new_key is not None]
-                await slots.moved(batch.numbers(kept), None, trash.row.key)
+                await slots.moved(batch.numbers(kept), None, trash.row.key, batch.cause)
             if gone:
-                await slots.removed(batch.numbers(gone))
+                await slots.removed(batch.numbers(gone), batch.cause)
 
         results = await _run(batch, lambda keys: mover.delete(call, keys, permanent=permanent), learn, trash)
         for item in batch.of(Outcome.DONE):
@@ -201,7 +209,8 @@ async def _put_down(batch: _Batch, target: MailboxRecord | None, causes: ExitSta
     if target is None or batch.slots or len(batch.places) > FILED_AT_ONCE:
         return
     async for summary in batch.mail.summaries(batch.call, list(batch.places)):
-        causes.enter_context(sync.filing(target, summary.internet_message_id, request))
+        filing = sync.filing(target, summary.internet_message_id, request)
+        batch.filed.append(causes.enter_context(filing))
 
 
 async def _learn(batch: _Batch, learn: Callable[[_Batch], Awaitable[None]]) -> None:
@@ -225,6 +234,10 @@ async def _read(batch: _Batch, target: MailboxRecord | None) -> None:
             await worker.sync.read(batch.mail, scope, settled=True)
         except (PostroomError, LedgerMoved):
             worker.look(frozenset({scope}))
+            continue
+        if record is target:
+            for filed in batch.filed:
+                filed.told = True
     current = target and worker.ledger.mailboxes.get(target.number)
     for item in batch.of(Outcome.DONE):
         if item.new_key is None:

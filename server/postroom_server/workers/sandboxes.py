@@ -73,7 +73,7 @@ class Sandboxes:
     ) -> Message | None:
         mail = await worker.ready(call)
         record: MailboxRecord = record_of(worker, mailbox)
-        found = await arrival(call, worker, mail, record, key, request_id="")
+        found = await arrival(call, worker, mail, record, key)
         return await self._filing.shown(call, worker.account.id, found)
 
     async def refuse_sends(self, account: AccountId, refusal: Refusal, count: int) -> None:

@@ -62,8 +62,9 @@ async def file_copy(
     mail = await worker.ready(call)
     if again and await _is_there(mail, call, record, item.internet_message_id):
         return ""
-    with worker.sync.filing(record, item.internet_message_id, item.request_id):
+    with worker.sync.filing(record, item.internet_message_id, item.request_id) as filed:
         name = await _append(worker, mail, call, record, raw, received)
+        filed.told = bool(name) and mail.capabilities.numbering is Numbering.SLOT
         worker.look(frozenset({ScopeId(record.row.key)}))
     return name
 

@@ -253,19 +253,21 @@ class SlotSync:
 
     # --- what a call of ours has just done ----------------------------------------------------------------------
 
-    async def changed(self, numbers: BitMap, edit: ItemEdit) -> None:
+    async def changed(self, numbers: BitMap, edit: ItemEdit, cause: Cause = REMOTE) -> None:
         """These messages have this difference of flags and mailboxes now."""
-        await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()))
+        await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()), cause)
 
-    async def moved(self, numbers: BitMap, source: MailboxKey | None, to: MailboxKey) -> None:
+    async def moved(
+        self, numbers: BitMap, source: MailboxKey | None, to: MailboxKey, cause: Cause = REMOTE
+    ) -> None:
         """These messages are in `to` now and not in `source` any more; None: in no other mailbox."""
         known = self.commits.numbers()
         left = list(known.values()) if source is None else [known.get(source, 0)]
-        await self.commits.told(slots.moved(numbers, known.get(to, 0), left))
+        await self.commits.told(slots.moved(numbers, known.get(to, 0), left), cause)
 
-    async def removed(self, numbers: BitMap) -> None:
+    async def removed(self, numbers: BitMap, cause: Cause = REMOTE) -> None:
         """These messages are gone for good."""
-        await self.commits.told(slots.removed(numbers))
+        await self.commits.told(slots.removed(numbers), cause)
 
     # --- mailboxes ----------------------------------------------------------------------------------------------
 

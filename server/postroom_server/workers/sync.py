@@ -24,7 +24,7 @@ from postroom_server.domain.ports import Call, Clock, Lane, MailAccount, Numbere
 from postroom_server.domain.storage import Chunk, Position
 from postroom_server.domain.sync import SpaceDiff, diff, marks_of, slices, span_bits, touched, without
 from postroom_server.errors import MailboxNotFound, ProviderCursorExpired
-from postroom_server.workers.causes import Causes
+from postroom_server.workers.causes import Causes, Filed
 from postroom_server.workers.entries import REMOTE, Entries
 from postroom_server.workers.ledger import Ledger, LedgerMoved, Patch
 from postroom_server.workers.slot_commits import SlotCommits
@@ -64,7 +64,7 @@ class Sync:
 
     def filing(
         self, record: MailboxRecord, internet_message_id: str, request_id: str
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Filed]:
         """A message with this Message-ID that is new in the mailbox is put down to the call that files it."""
         return self.causes.filing(record.number, internet_message_id, request_id)
 
