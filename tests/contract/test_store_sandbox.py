@@ -85,6 +85,24 @@ async def test_messages_are_kept_as_given(store: Store) -> None:
     assert (state.modseq, state.floor, state.next_number, state.offline) == (4, 1, 4, False)
 
 
+@pytest.mark.parametrize("profile", list(SandboxProfile))
+async def test_a_message_of_before_1970_is_one_like_any_other(
+    valkey: Valkey, store: Store, profile: SandboxProfile
+) -> None:
+    await store.sandbox.open(ANN, "ann@sandbox.example", profile)
+    long_ago = datetime(1960, 1, 1, 0, 0, 0, 5, tzinfo=UTC)
+    number = await store.sandbox.append(ANN, 1, b"raw", NONE, long_ago)
+    edit = SandboxEdit(add_flags=frozenset({"$seen"}))
+    (edited,) = await store.sandbox.edit(ANN, [number], edit)
+    (copied,) = await store.sandbox.copy(ANN, [number], 2)
+    (moved,) = await store.sandbox.move(ANN, [number], 3)
+    assert [one.deed for one in (edited, copied, moved)] == [Deed.DONE] * 3
+    rows = await store.sandbox.rows(ANN, ANY)
+    assert {one.received for one in rows} == {long_ago}
+    await store.sandbox.drop(ANN)
+    assert await valkey.keys("*ann*") == []
+
+
 async def test_rows_come_oldest_first_beyond_nine(store: Store) -> None:
     await store.sandbox.open(ANN, "ann@sandbox.example")
     for _ in range(12):

@@ -31,7 +31,7 @@ end
 local function message(number)
   local held = redis.call('HGET', MSG, number)
   if not held then return nil end
-  local size, received, raw, boxes, flags = string.match(held, '^%d+ (%d+) (%d+) (%d+) (%S+) (.*)$')
+  local size, received, raw, boxes, flags = string.match(held, '^%d+ (%d+) (%-?%d+) (%d+) (%S+) (.*)$')
   return {size = size, received = received, raw = raw, boxes = boxes, flags = flags}
 end
 
