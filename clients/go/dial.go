@@ -1,9 +1,12 @@
 package postroom
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +40,11 @@ const (
 // Version is the version of this client.
 const Version = "0.1.0"
 
+var (
+	errAddress = errors.New("postroom: the address is none of host:port, http://host:port, https://host:port and unix:///path")
+	errToken   = errors.New("postroom: the token holds a character that no header may hold, such as the end of a line")
+)
+
 // An Option changes how [Dial] connects.
 type Option func(*settings)
 
@@ -59,7 +67,8 @@ func WithDialOptions(options ...grpc.DialOption) Option {
 // Dial opens a client of the server at address; it connects with the first call.
 //
 // The address is host:port, http://host:port, https://host:port or unix:///path. Without a scheme, loopback is plain and
-// everything else is TLS, so that a token never travels in clear by accident. The token is the bearer token of every call.
+// everything else is TLS, so that a token never travels in clear by accident; without a port it is 80 or, by TLS, 443. The token
+// is the bearer token of every call; one that no header can carry, such as one with the end of its line, is an error.
 //
 // A call whose context has no deadline gets the default one of its method. One that may be made twice is made again within
 // its deadline while no node can take it (code UNAVAILABLE, unless the reason speaks of the provider).
@@ -71,6 +80,9 @@ func Dial(address, token string, options ...Option) (*Client, error) {
 	target, secure, err := resolve(address, chosen.tls != nil)
 	if err != nil {
 		return nil, err
+	}
+	if !fitsHeader(token) {
+		return nil, errToken
 	}
 	transport := insecure.NewCredentials()
 	if secure {
@@ -120,35 +132,48 @@ func dialOptions(token string, transport credentials.TransportCredentials) []grp
 	return options
 }
 
-// resolve returns gRPC's target of an address, and whether to connect by TLS.
+// resolve returns gRPC's target of an address, and whether to connect by TLS. Without a port it is 80 or, by TLS, 443.
 func resolve(address string, configured bool) (target string, secure bool, err error) {
-	switch {
-	case address == "":
-		return "", false, errors.New("postroom: the address is empty")
-	case strings.HasPrefix(address, "unix:"):
+	if strings.HasPrefix(address, "unix:") {
 		return address, false, nil
-	case strings.HasPrefix(address, "http://"):
-		return withPort(strings.TrimPrefix(address, "http://"), "80"), false, nil
-	case strings.HasPrefix(address, "https://"):
-		return withPort(strings.TrimPrefix(address, "https://"), "443"), true, nil
-	case strings.Contains(address, "://"):
-		return "", false, errors.New("postroom: " + address + ": the scheme is not http, https or unix")
 	}
-	return address, configured || !isLoopback(address), nil
+	whole := address
+	if !strings.Contains(address, "://") {
+		whole = "//" + address
+	}
+	parts, err := url.Parse(whole)
+	if err != nil || parts.Hostname() == "" || parts.User != nil || strings.Trim(parts.Path, "/")+parts.RawQuery+parts.Fragment != "" {
+		return "", false, errAddress
+	}
+	port := "80"
+	switch parts.Scheme {
+	case "http":
+	case "https":
+		secure = true
+	case "":
+		secure = configured || !isLoopback(parts.Hostname())
+	default:
+		return "", false, errAddress
+	}
+	if secure {
+		port = "443"
+	}
+	if port = cmp.Or(parts.Port(), port); !isPort(port) {
+		return "", false, errAddress
+	}
+	return net.JoinHostPort(parts.Hostname(), port), secure, nil
 }
 
-func withPort(host, port string) string {
-	host = strings.TrimRight(host, "/")
-	if _, _, err := net.SplitHostPort(host); err == nil {
-		return host
-	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = strings.Trim(address, "[]")
-	}
+func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// fitsHeader tells whether a header can carry a token: printable ASCII and nothing else.
+func fitsHeader(token string) bool {
+	return !strings.ContainsFunc(token, func(one rune) bool { return one < ' ' || one > '~' })
 }

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,10 @@ func TestAnAddressSaysHowToConnect(t *testing.T) {
 		{"127.0.0.1:8080", false, "127.0.0.1:8080", false},
 		{"localhost:8080", false, "localhost:8080", false},
 		{"[::1]:8080", false, "[::1]:8080", false},
+		{"127.9.9.9:8080", false, "127.9.9.9:8080", false},
+		{"localhost", false, "localhost:80", false},
+		{"mail.example", false, "mail.example:443", true},
+		{"HTTPS://mail.example/", false, "mail.example:443", true},
 		{"127.0.0.1:8080", true, "127.0.0.1:8080", true},
 		{"mail.example:443", false, "mail.example:443", true},
 		{"10.0.0.1:8080", false, "10.0.0.1:8080", true},
@@ -47,9 +52,20 @@ func TestAnAddressSaysHowToConnect(t *testing.T) {
 			t.Errorf("%s: %s, %v, %v", given.address, target, secure, err)
 		}
 	}
-	for _, address := range []string{"", "ftp://mail.example"} {
-		if _, err := Dial(address, "secret"); err == nil {
-			t.Errorf("%q was taken", address)
+	for _, address := range []string{
+		"", "ftp://mail.example", "https://", "https://mail.example/mail", "mail.example:port", "mail.example:70000",
+		"https://ann:secret-canary@mail.example",
+	} {
+		if _, err := Dial(address, "secret"); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+func TestATokenThatNoHeaderCarriesIsRefusedAndNotShown(t *testing.T) {
+	for _, token := range []string{"secret-canary\n", "secret\r\ncanary", "secret-cänäry"} {
+		if _, err := Dial("127.0.0.1:1", token); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", token, err)
 		}
 	}
 }

@@ -52,7 +52,7 @@ type WatchOptions struct {
 	Kinds []postroomv1.Change_Kind
 	// Mailboxes are resource names; empty means all.
 	Mailboxes []string
-	// Heartbeat is how long the server stays silent at most, 5 to 60 seconds; 0 means [DefaultHeartbeat].
+	// Heartbeat is how long the server stays silent at most, 5 to 60 seconds; 0 or less means [DefaultHeartbeat].
 	Heartbeat time.Duration
 	// Patience is after how long without any frame the last error is returned; 0 means never.
 	Patience time.Duration
@@ -79,6 +79,7 @@ type Watch struct {
 	// What follows belongs to the goroutine that reads.
 	feed     *feed
 	seen     *seen
+	ahead    string // the position behind a reset that was handed over, until the reader asks on
 	failure  error
 	last     error
 	failures int
@@ -89,7 +90,7 @@ type Watch struct {
 // Watch returns a reader of the changes of one account (accounts/{account}) or of all (accounts/-). It connects when it is read,
 // and ends with the context.
 func (c *Client) Watch(ctx context.Context, parent string, options WatchOptions) *Watch {
-	if options.Heartbeat == 0 {
+	if options.Heartbeat <= 0 {
 		options.Heartbeat = DefaultHeartbeat
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -221,6 +222,8 @@ func (w *Watch) over() error {
 
 // next returns the next frame with a change that was not finished before.
 func (w *Watch) next() (*postroomv1.WatchChangesResponse, error) {
+	w.progress.move(w.ahead)
+	w.ahead = ""
 	w.heard, w.last = time.Now(), nil
 	for w.failure == nil {
 		if err := w.over(); err != nil {
@@ -242,10 +245,16 @@ func (w *Watch) next() (*postroomv1.WatchChangesResponse, error) {
 func (w *Watch) frame() (*postroomv1.WatchChangesResponse, error) {
 	if w.feed == nil {
 		w.progress.enter(StateConnecting)
+		if w.patience > 0 {
+			w.pause = min(w.pause, w.patience-time.Since(w.heard))
+		}
 		if !sleep(w.pause, w.ctx, w.client.closed) {
 			return nil, w.over()
 		}
 		w.pause = 0
+		if w.last != nil && w.impatient() {
+			return nil, w.last
+		}
 		w.feed = newFeed(w.ctx, w.client.Changes, w.resumed())
 	}
 	silence := w.silence
@@ -280,7 +289,7 @@ func (w *Watch) taken(frame *postroomv1.WatchChangesResponse) (bool, error) {
 		}
 		w.progress.move(frame.GetCursor())
 	case *postroomv1.WatchChangesResponse_Reset_:
-		w.progress.move(frame.GetCursor())
+		w.ahead = frame.GetCursor()
 		w.seen.clear()
 		return false, &FeedReset{kind.Reset_.GetScope(), kind.Reset_.GetReason(), frame.GetCursor()}
 	case *postroomv1.WatchChangesResponse_End:
@@ -318,14 +327,17 @@ func (w *Watch) failed(err error) {
 	if w.last == nil || !errors.Is(err, errSilent) {
 		w.last = err
 	}
-	impatient := w.patience > 0 && time.Since(w.heard) >= w.patience
 	switch {
 	case w.over() != nil:
-	case impatient, slices.Contains(fatal, codeOf(err)):
+	case w.impatient(), slices.Contains(fatal, codeOf(err)):
 		w.failure = w.last
 	default:
 		w.again(retryAfter(err))
 	}
+}
+
+func (w *Watch) impatient() bool {
+	return w.patience > 0 && time.Since(w.heard) >= w.patience
 }
 
 // again drops the stream; the next one is opened after the time that was asked for, and not before the pause that grows with

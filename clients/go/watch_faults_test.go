@@ -113,6 +113,20 @@ func TestPatienceReturnsTheLastError(t *testing.T) {
 	equal(t, "state", watch.State(), StateClosed)
 }
 
+func TestPatienceIsNotStretchedByAServerThatAsksForMore(t *testing.T) {
+	detailed, err := status.New(codes.Unavailable, "later").WithDetails(
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, client := feedOf(t, script(func(feedStream) error { return detailed.Err() }))
+	watch := client.Watch(within(t), "accounts/ada", WatchOptions{Patience: 200 * time.Millisecond})
+	if err := watch.Each(nil); codeOf(err) != codes.Unavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPatienceEndsASilentStreamBeforeTheWatchdog(t *testing.T) {
 	_, client := feedOf(t, script(checkpoint("start", 0), hold))
 	watch := client.Watch(within(t), "accounts/ada", WatchOptions{Patience: 200 * time.Millisecond})

@@ -115,6 +115,7 @@ func TestAResetIsHandedOverAndTheLoopGoesOn(t *testing.T) {
 		if errors.As(err, &one) {
 			resets = append(resets, one)
 			equal(t, "state", watch.State(), StateReset)
+			equal(t, "cursor", watch.Cursor(), at(7))
 			continue
 		}
 		if err != nil {
@@ -138,6 +139,7 @@ func TestAWatchThatWasLeftAtAResetGoesOnBehindIt(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	equal(t, "state", watch.State(), StateReset)
+	equal(t, "cursor", watch.Cursor(), at(7))
 	sequences(t, take(t, watch, 1), 1)
 	equal(t, "second stream", feed.cursors()[1], "reset")
 }
