@@ -9,7 +9,7 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import { placeOf } from "./address.js";
+import { checked, placeOf } from "./address.js";
 import { Postroom } from "./client.js";
 import type { ConnectOptions, Hash, Platform } from "./platform.js";
 import { uploadByFetch } from "./uploads.js";
@@ -20,8 +20,9 @@ export * from "./public.js";
  * A client of the server at `address`.
  *
  * @param address - `host:port`, `http://host:port` or `https://host:port`. Without a scheme, loopback is plain and everything
- *   else is TLS.
+ *   else is TLS; without a port it is 80 or, by TLS, 443.
  * @param token - the bearer token
+ * @throws TypeError when the address is none of these, or no header can carry the token
  */
 export function connect(address: string, token: string, options: ConnectOptions = {}): Postroom {
   const { url, path } = placeOf(address);
@@ -35,7 +36,7 @@ export function connect(address: string, token: string, options: ConnectOptions 
     renew: () => undefined,
     close: () => undefined,
   };
-  return new Postroom(platform, token);
+  return new Postroom(platform, checked(token));
 }
 
 function newHash(): Hash {

@@ -34,7 +34,8 @@ import type { Platform, Source, UploadOptions } from "./platform.js";
 import { governed } from "./policy.js";
 import { servicesOver, type Services } from "./services.js";
 import { linked } from "./signals.js";
-import { Watch, type WatchOptions, type WatchWays } from "./watch.js";
+import { Watch, type WatchWays } from "./watch.js";
+import type { WatchOptions } from "./watch_options.js";
 
 /** A connection to a server; made by `connect`, ended by `close`. */
 export class Postroom implements Services {
@@ -136,9 +137,9 @@ export class Postroom implements Services {
   }
 
   /**
-   * A raw message or an attachment, whole, its size and SHA-256 checked.
+   * A raw message, an attachment or an export, whole, its size and SHA-256 checked.
    *
-   * @param name - of the message (its RFC 5322 bytes) or of the attachment (decoded)
+   * @param name - of the message (its RFC 5322 bytes), of the attachment (decoded) or of the export
    * @throws DownloadDamaged when what came is not what was announced
    */
   download(name: string, options: DownloadOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
@@ -182,12 +183,12 @@ export class Postroom implements Services {
   }
 
   #pieces(name: string, options: DownloadOptions, onType?: (type: string) => void): AsyncGenerator<Uint8Array, void, undefined> {
-    const opening: Downloading = (call) =>
-      isAttachment(name) ? this.messages.downloadAttachment({ name }, call) : this.messages.getMessageSource({ name }, call);
+    const opening: Downloading = (call) => {
+      if (name.includes("/attachments/")) {
+        return this.messages.downloadAttachment({ name }, call);
+      }
+      return name.includes("/exports/") ? this.exports.downloadExport({ name }, call) : this.messages.getMessageSource({ name }, call);
+    };
     return pieces(opening, this.#platform.hash(), options, onType);
   }
-}
-
-function isAttachment(name: string): boolean {
-  return name.includes("/attachments/");
 }

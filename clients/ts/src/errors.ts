@@ -126,5 +126,5 @@ export function isReason(error: unknown, reason: Reason | (string & {})): error 
 }
 
 function isKnown(told: string): told is Reason {
-  return told !== "ERROR_REASON_UNSPECIFIED" && Number.isNaN(Number(told)) && told in ErrorReason;
+  return told !== "ERROR_REASON_UNSPECIFIED" && Number.isNaN(Number(told)) && Object.hasOwn(ErrorReason, told);
 }

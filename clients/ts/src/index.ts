@@ -16,7 +16,7 @@ import { createHash } from "node:crypto";
 
 import { createGrpcTransport } from "@connectrpc/connect-node";
 
-import { placeOf } from "./address.js";
+import { checked, placeOf } from "./address.js";
 import { Postroom } from "./client.js";
 import { Connection } from "./connection.js";
 import { maxMessageBytes, type ConnectOptions, type Hash, type Platform } from "./platform.js";
@@ -28,8 +28,9 @@ export * from "./public.js";
  * A client of the server at `address`; it connects with the first call.
  *
  * @param address - `host:port`, `http://host:port`, `https://host:port` or (in Node) `unix:///path`. Without a scheme, loopback
- *   is plain and everything else is TLS.
+ *   is plain and everything else is TLS; without a port it is 80 or, by TLS, 443.
  * @param token - the bearer token
+ * @throws TypeError when the address is none, or no header can carry the token
  */
 export function connect(address: string, token: string, options: ConnectOptions = {}): Postroom {
   const place = placeOf(address, options.tls !== undefined);
@@ -47,7 +48,7 @@ export function connect(address: string, token: string, options: ConnectOptions 
     renew: (openedAt) => connection.renew(openedAt),
     close: () => connection.close(),
   };
-  return new Postroom(platform, token);
+  return new Postroom(platform, checked(token));
 }
 
 function sha256(): Hash {

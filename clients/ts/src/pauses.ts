@@ -9,6 +9,8 @@ export const firstPause = 0.05;
 /** The longest pause, in seconds: short, so that a reader is back soon after its server is. */
 export const lastPause = 1;
 const doublings = 10;
+/** The longest time that a timer takes, in milliseconds; with a longer one it fires at once. */
+export const longestTimerMs = 2 ** 31 - 1;
 
 /** The longest pause after so many failures in a row, in seconds. */
 export function pauseAfter(failures: number): number {
@@ -33,7 +35,7 @@ export function pause(seconds: number, ...signals: (AbortSignal | undefined)[]):
       }
       resolve();
     };
-    const timer = setTimeout(over, seconds * 1000);
+    const timer = setTimeout(over, Math.min(seconds * 1000, longestTimerMs));
     for (const signal of signals) {
       signal?.addEventListener("abort", over);
     }

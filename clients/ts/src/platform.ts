@@ -29,7 +29,7 @@ export interface UploadOptions {
   readonly sendTime?: Date;
   /** Ends the upload. */
   readonly signal?: AbortSignal;
-  /** Milliseconds after which the upload is given up; without end by default. */
+  /** Milliseconds after which the upload is given up; ten minutes by default, 0 for never. */
   readonly timeoutMs?: number;
 }
 

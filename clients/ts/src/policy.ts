@@ -12,7 +12,7 @@ import type { Transport } from "@connectrpc/connect";
 
 import { callRules, type CallRule } from "./calls_table.js";
 import type { PostroomError } from "./errors.js";
-import { between, firstPause, lastPause, now, pause } from "./pauses.js";
+import { between, firstPause, lastPause, longestTimerMs, now, pause } from "./pauses.js";
 import { linked, type Linked } from "./signals.js";
 import { fromFailure } from "./statuses.js";
 
@@ -55,7 +55,8 @@ export function governed(transport: Transport, token: string, closed: AbortSigna
       const link = linked(given, closed);
       try {
         link.signal.throwIfAborted();
-        const answer = await transport.stream(method, link.signal, timeoutMs, authorized(header), input, contextValues);
+        const limit = bounded(timeoutMs ?? (callRules[pathOf(method)] ?? fallback).timeoutMs);
+        const answer = await transport.stream(method, link.signal, limit, authorized(header), input, contextValues);
         return { ...answer, message: translated(answer.message, link) };
       } catch (failure) {
         link.done();
@@ -71,7 +72,12 @@ function pathOf(method: DescMethod): string {
 }
 
 function remaining(deadline: number): number {
-  return deadline === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil((deadline - now()) * 1000));
+  return bounded(Math.max(1, Math.ceil((deadline - now()) * 1000)));
+}
+
+/** Milliseconds for Connect, for which 0 is no deadline: that is also one that no timer reaches. */
+function bounded(limit: number): number {
+  return limit > longestTimerMs ? 0 : limit;
 }
 
 function hasRequestId(input: unknown): boolean {

@@ -10,5 +10,5 @@ export type { ConnectOptions, Source, TlsOptions, UploadOptions } from "./platfo
 export type { Services } from "./services.js";
 export { fromStatus } from "./statuses.js";
 export { Watch } from "./watch.js";
-export type { WatchOptions, WatchState } from "./watch.js";
+export type { WatchOptions, WatchState } from "./watch_options.js";
 export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";

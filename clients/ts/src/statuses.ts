@@ -18,6 +18,11 @@ const nanosPerSecond = 1e9;
 /** What the way to the server fails with, in the codes of Connect; with an ErrorInfo the server said it itself. */
 const lost: ReadonlySet<Code> = new Set([Code.Canceled, Code.Aborted, Code.Unknown, Code.Internal]);
 
+/** How Connect's message begins where a request cannot be written down: no server has seen it, nor would another time help. */
+const unwritable = "serialize ";
+/** What gRPC makes of an answer by HTTP that is no status. */
+const byHttp: Readonly<Record<number, StatusCode>> = { 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "UNIMPLEMENTED", 429: "UNAVAILABLE" };
+
 interface Details {
   told: string;
   metadata: Record<string, string>;
@@ -38,6 +43,9 @@ export function fromFailure(failure: unknown): PostroomError {
   }
   const error = ConnectError.from(failure);
   const found = details((schema) => error.findDetails(schema)[0]);
+  if (error.code === Code.Internal && error.rawMessage.startsWith(unwritable)) {
+    return new PostroomError(error.rawMessage, { code: "INVALID_ARGUMENT", cause: failure });
+  }
   if (found.told === "" && lost.has(error.code)) {
     return new PostroomError(error.rawMessage, { code: "UNAVAILABLE", ...found, cause: failure });
   }
@@ -49,7 +57,7 @@ export function fromFailure(failure: unknown): PostroomError {
 export function fromRest(httpStatus: number, body: string): PostroomError {
   const status = parsed(body);
   if (typeof status["code"] !== "number") {
-    const code: StatusCode = httpStatus >= 500 ? "UNAVAILABLE" : "UNKNOWN";
+    const code: StatusCode = byHttp[httpStatus] ?? (httpStatus >= 500 ? "UNAVAILABLE" : "UNKNOWN");
     return new PostroomError(`HTTP ${httpStatus}`, { code, cause: body });
   }
   const found: Details = { told: "", metadata: {}, violations: [] };

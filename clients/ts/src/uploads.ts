@@ -7,6 +7,7 @@ import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { createClient, type CallOptions, type Transport } from "@connectrpc/connect";
 
+import { callRules } from "./calls_table.js";
 import { PostroomError } from "./errors.js";
 import type { Submission } from "./gen/postroom/v1/submission_pb.js";
 import {
@@ -15,12 +16,14 @@ import {
   type UploadSubmissionRequestSchema,
 } from "./gen/postroom/v1/submission_service_pb.js";
 import type { Source, UploadOptions } from "./platform.js";
+import { longestTimerMs } from "./pauses.js";
 import { linked } from "./signals.js";
 import { fromFailure, fromRest } from "./statuses.js";
 
 /** Bytes of one piece; the contract allows 1 MiB. */
 export const pieceBytes = 256 * 1024;
 const contentType = "message/rfc822";
+const defaultTimeoutMs = callRules["/postroom.v1.SubmissionService/UploadSubmission"]?.timeoutMs ?? 0;
 
 type Piece = MessageInitShape<typeof UploadSubmissionRequestSchema>;
 
@@ -36,7 +39,7 @@ export async function uploadInPieces(transport: Transport, parent: string, sourc
 
 /** Hands a message over by `POST /v1/{parent}/submissions:upload`. */
 export async function uploadByFetch(url: string, token: string, parent: string, source: Source, options: UploadOptions): Promise<Submission> {
-  const target = new URL(`${url}/v1/${parent}/submissions:upload`);
+  const target = new URL(`${url}/v1/${parent.split("/").map(encodeURIComponent).join("/")}/submissions:upload`);
   if (options.requestId !== undefined) {
     target.searchParams.set("requestId", options.requestId);
   }
@@ -45,7 +48,8 @@ export async function uploadByFetch(url: string, token: string, parent: string, 
   }
   const leave = linked(options.signal);
   const late = new PostroomError("the upload took too long", { code: "DEADLINE_EXCEEDED", told: "DEADLINE_EXCEEDED" });
-  const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => leave.abort(late), options.timeoutMs);
+  const limit = options.timeoutMs ?? defaultTimeoutMs;
+  const timer = limit > 0 ? setTimeout(() => leave.abort(late), Math.min(limit, longestTimerMs)) : undefined;
   try {
     const headers = { authorization: `Bearer ${token}`, "content-type": contentType };
     const answer = await fetch(target, { method: "POST", headers, body: await blobOf(source), signal: leave.signal });

@@ -8,29 +8,24 @@
  *
  * @module
  */
-import { create } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 
 import type { StatusCode } from "./codes.js";
 import { FeedReset, PostroomError, WatchEnded } from "./errors.js";
-import { Change_Kind, type Change } from "./gen/postroom/v1/change_pb.js";
+import type { Change } from "./gen/postroom/v1/change_pb.js";
 import {
   StreamEnd_Reason,
-  WatchChangesRequest_StartFrom,
-  WatchChangesRequestSchema,
   type StreamEnd,
   type WatchChangesRequest,
   type WatchChangesResponse,
 } from "./gen/postroom/v1/change_service_pb.js";
 import { Reset_Reason, type Reset } from "./gen/postroom/v1/reset_pb.js";
-import type { ChangeKind } from "./kinds.js";
 import { between, now, pause, pauseAfter } from "./pauses.js";
 import { Repetitions } from "./repetitions.js";
 import { onAbort } from "./signals.js";
 import { WatchCall } from "./watch_call.js";
+import { defaultHeartbeat, requestOf, type WatchOptions, type WatchState } from "./watch_options.js";
 
-/** Seconds at most which the server stays silent. */
-export const defaultHeartbeat = 25;
 /** Heartbeats without any frame after which the connection counts as dead. */
 export const silence = 2.5;
 /** A stream that lived this many seconds makes the next pause start small again. */
@@ -53,37 +48,6 @@ const final: ReadonlySet<StreamEnd_Reason> = new Set([
   StreamEnd_Reason.ACCOUNT_REMOVED,
   StreamEnd_Reason.CONSUMER_CHANGED,
 ]);
-
-/**
- * Where a watch stands.
- *
- * - `connecting`: there is no stream, or the next one is waited for
- * - `catching_up`: a stream is open, and not at the head yet
- * - `live`: a checkpoint said that nothing is missing
- * - `reset`: a reset was handed over, until the reader asks on
- * - `closed`: over
- */
-export type WatchState = "connecting" | "catching_up" | "live" | "reset" | "closed";
-
-/** Options of a watch. */
-export interface WatchOptions {
-  /** Where to go on; without it from `start`. */
-  readonly cursor?: string;
-  /** `NOW` by default. */
-  readonly start?: "NOW" | "EARLIEST" | "SNAPSHOT";
-  /** The kinds of changes; all by default. */
-  readonly kinds?: readonly ChangeKind[];
-  /** Resource names or roles of mailboxes; all by default. */
-  readonly mailboxes?: readonly string[];
-  /** Seconds, 5 to 60, at most which the server stays silent; 25 by default. */
-  readonly heartbeat?: number;
-  /** Seconds without any frame after which the last error is raised; never by default. */
-  readonly patience?: number;
-  /** Told of each change of the state. */
-  readonly onState?: (state: WatchState) => void;
-  /** Closes the watch while a loop reads it, which ends in the signal's reason; later loops end so at once. */
-  readonly signal?: AbortSignal;
-}
 
 /** What a watch needs of its client. */
 export interface WatchWays {
@@ -108,6 +72,7 @@ export class Watch implements AsyncIterable<Change> {
   readonly #request: WatchChangesRequest;
   readonly #options: WatchOptions;
   readonly #silence: number;
+  readonly #patience: number;
   readonly #repetitions = new Repetitions();
   readonly #over = new AbortController();
   #release: (() => void) | undefined;
@@ -126,17 +91,12 @@ export class Watch implements AsyncIterable<Change> {
 
   /** @internal */
   constructor(ways: WatchWays, parent: string, options: WatchOptions) {
-    const heartbeat = options.heartbeat ?? defaultHeartbeat;
     this.#ways = ways;
     this.#options = options;
-    this.#silence = heartbeat * silence;
+    this.#silence = (options.heartbeat ?? defaultHeartbeat) * silence;
+    this.#patience = options.patience ?? Number.POSITIVE_INFINITY;
     this.#cursor = options.cursor ?? "";
-    this.#request = create(WatchChangesRequestSchema, {
-      parent,
-      kinds: options.kinds?.map((kind) => Change_Kind[kind]) ?? [],
-      mailboxes: [...(options.mailboxes ?? [])],
-      heartbeatInterval: { seconds: BigInt(Math.trunc(heartbeat)), nanos: Math.round((heartbeat % 1) * 1e9) },
-    });
+    this.#request = requestOf(parent, options);
   }
 
   /** The position after the last finished change, or a later checkpoint: to be stored and given to a later watch. */
@@ -224,7 +184,7 @@ export class Watch implements AsyncIterable<Change> {
     if (!this.#call) {
       return undefined;
     }
-    const patience = this.#quietSince + (this.#options.patience ?? Number.POSITIVE_INFINITY) - now();
+    const patience = this.#patienceLeft();
     const frame = await this.#call.frame(Math.max(0, Math.min(this.#silence, patience))).catch((failure: unknown) => asError(failure));
     if (this.#over.signal.aborted) {
       return undefined;
@@ -232,7 +192,9 @@ export class Watch implements AsyncIterable<Change> {
     if (frame === undefined) {
       this.#again(new PostroomError("the stream ended without an end", { code: "UNAVAILABLE" }));
     } else if (frame === "silent") {
-      this.#ways.renew(this.#call.openedAt);
+      if (patience >= this.#silence) {
+        this.#ways.renew(this.#call.openedAt);
+      }
       this.#again((patience < this.#silence && this.#failure) || new PostroomError("the stream went silent", { code: "UNAVAILABLE" }));
     } else if (frame instanceof Error) {
       this.#failed(frame);
@@ -255,19 +217,17 @@ export class Watch implements AsyncIterable<Change> {
   async #connected(): Promise<WatchCall | undefined> {
     this.#enter("connecting");
     this.#ways.reading(this, true);
-    await pause(this.#wait, this.#over.signal);
+    await pause(Math.min(this.#wait, this.#patienceLeft()), this.#over.signal);
     this.#wait = 0;
     if (this.#over.signal.aborted) {
       return undefined;
     }
-    const request: WatchChangesRequest = { ...this.#request, start: this.#start() };
+    if (this.#failure) {
+      this.#raiseWhenOutOfPatience(this.#failure);
+    }
+    const start: WatchChangesRequest["start"] = this.#cursor ? { case: "cursor", value: this.#cursor } : this.#request.start;
+    const request: WatchChangesRequest = { ...this.#request, start };
     return new WatchCall((signal) => this.#ways.open(request, signal));
-  }
-
-  #start(): WatchChangesRequest["start"] {
-    return this.#cursor
-      ? { case: "cursor", value: this.#cursor }
-      : { case: "startFrom", value: WatchChangesRequest_StartFrom[this.#options.start ?? "NOW"] };
   }
 
   /** What a frame means; the change to hand over, if it is one that was not handed over before. */
@@ -313,7 +273,7 @@ export class Watch implements AsyncIterable<Change> {
     }
     this.#enter("connecting");
     const asked = end.retryAfter ? seconds(end.retryAfter) : 0;
-    this.#wait = asked > 0 ? asked * between(0.5, 1) : this.#backOff(opened);
+    this.#wait = Math.max(asked * between(0.5, 1), this.#backOff(opened));
   }
 
   #failed(failure: Error): void {
@@ -330,11 +290,19 @@ export class Watch implements AsyncIterable<Change> {
     this.#failure = error;
     this.#drop();
     this.#enter("connecting");
-    if (now() - this.#quietSince >= (this.#options.patience ?? Number.POSITIVE_INFINITY)) {
+    this.#raiseWhenOutOfPatience(error);
+    this.#wait = Math.max(error.retryAfter ?? 0, this.#backOff(opened));
+  }
+
+  #patienceLeft(): number {
+    return this.#quietSince + this.#patience - now();
+  }
+
+  #raiseWhenOutOfPatience(error: PostroomError): void {
+    if (this.#patienceLeft() <= 0) {
       this.close();
       throw error;
     }
-    this.#wait = Math.max(error.retryAfter ?? 0, this.#backOff(opened));
   }
 
   #backOff(opened: number): number {

@@ -8,7 +8,7 @@ import { Code, type HandlerContext } from "@connectrpc/connect";
 import { connect, DownloadDamaged, fromStatus, isReason, PostroomError, type Postroom } from "../src/index.js";
 import { BadRequestSchema, ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../src/gen/google/rpc/status_pb.js";
-import { AccountService, MessageService, SubmissionService, type ListAccountsRequest } from "../src/gen/v1.js";
+import { AccountService, ExportService, MessageService, SubmissionService, type ListAccountsRequest } from "../src/gen/v1.js";
 import { create } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { pieceBytes } from "../src/uploads.js";
@@ -234,6 +234,43 @@ test("a stream of a download that is cancelled cancels the call, and one that is
   await assert.rejects(stopped, /enough/);
 });
 
+test("an export is downloaded by its name", async () => {
+  client = await server.start((router) => {
+    router.rpc(ExportService.method.downloadExport, async function* ({ name }) {
+      yield { body: { data: new TextEncoder().encode(name) } };
+    });
+  });
+  assert.equal(new TextDecoder().decode(await client.download("accounts/a/exports/e")), "accounts/a/exports/e");
+});
+
+test("an upload has ten minutes, or what it is given", async () => {
+  const given: (number | undefined)[] = [];
+  client = await server.start((router) => {
+    router.rpc(SubmissionService.method.uploadSubmission, async (_, context) => {
+      given.push(context.timeoutMs());
+      return { submission: { name: "s" } };
+    });
+  });
+  for (const options of [{}, { timeoutMs: 5_000 }, { timeoutMs: 0 }, { timeoutMs: 3e9 }]) {
+    await client.upload("accounts/a", content, options);
+  }
+  assert.ok((given[0] ?? 0) > 590_000 && (given[1] ?? 9_999) <= 5_000, String(given));
+  assert.deepEqual(given.slice(2), [undefined, undefined]);
+});
+
+test("a request that cannot be written down is refused at once", async () => {
+  const { client, calls } = await getting(ok);
+  const began = performance.now();
+  await assert.rejects(client.accounts.listAccounts({ pageSize: 1.5 }), code("INVALID_ARGUMENT"));
+  assert.ok(performance.now() - began < 2_000);
+  assert.equal(calls(), 0);
+});
+
+test("a deadline that no timer reaches is none", async () => {
+  const { client } = await getting(ok);
+  assert.equal((await client.accounts.getAccount({ name: "accounts/ada" }, { timeoutMs: 3e9 })).account?.name, "accounts/ada");
+});
+
 test("an upload goes in pieces, whatever it is read from, and a refusal in the middle is an error", async () => {
   const sizes: number[][] = [];
   client = await server.start((router) => {
@@ -281,5 +318,7 @@ test("the status of a batch's result and one over REST become the same error", a
     assert.deepEqual([error.reason, error.code, error.message, error.metadata], ["MESSAGE_NOT_FOUND", "NOT_FOUND", "gone", { message: "m" }]);
   }
   assert.deepEqual([rest.retryAfter, rest.violations], [1.5, [{ field: "f", description: "d" }]]);
-  assert.deepEqual([fromRest(502, "<html>").code, fromRest(418, "no").code], ["UNAVAILABLE", "UNKNOWN"]);
+  assert.deepEqual([502, 418, 401, 403, 404, 429].map((status) => fromRest(status, "<html>").code), [
+    "UNAVAILABLE", "UNKNOWN", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED", "UNAVAILABLE",
+  ]);
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
 
-import { placeOf } from "../src/address.js";
+import { checked, placeOf } from "../src/address.js";
 import { callRules } from "../src/calls_table.js";
 import { Change_Kind, ChangeSchema } from "../src/gen/v1.js";
 import { kindOf } from "../src/index.js";
@@ -23,7 +23,22 @@ test("an address without a scheme is plain on loopback and TLS everywhere else",
   assert.deepEqual(placeOf("http://mail.example:80/"), { url: "http://mail.example" });
   assert.deepEqual(placeOf("https://mail.example"), { url: "https://mail.example" });
   assert.deepEqual(placeOf("unix:///run/postroom.sock"), { url: "http://localhost", path: "/run/postroom.sock" });
+  assert.deepEqual(placeOf("127.9.9.9:8080"), { url: "http://127.9.9.9:8080" });
+  assert.deepEqual(placeOf("localhost"), { url: "http://localhost" });
+  assert.deepEqual(placeOf("127.0.0.1:443"), { url: "http://127.0.0.1:443" });
+  assert.deepEqual(placeOf("HTTPS://mail.example/"), { url: "https://mail.example" });
+  const wrong = ["", "ftp://mail.example", "https://", "https://mail.example/mail", "mail.example:port", "mail.example:70000", "https://ann:secret@mail.example"];
+  for (const address of wrong) {
+    assert.throws(() => placeOf(address), (error) => error instanceof TypeError && !error.message.includes("secret"), address);
+  }
   assert.deepEqual(placeOf("unix:/run/postroom.sock"), { url: "http://localhost", path: "/run/postroom.sock" });
+});
+
+test("a token that no header carries is refused and not shown", () => {
+  assert.equal(checked("pr_abc.DEF-123=="), "pr_abc.DEF-123==");
+  for (const token of ["secret-canary\n", "secret\r\ncanary", "secret-c\u00e4n\u00e4ry"]) {
+    assert.throws(() => checked(token), (error) => error instanceof TypeError && !error.message.includes("secret"));
+  }
 });
 
 test("every kind of change has its name, and the contract's every method a service and a rule", () => {

@@ -209,6 +209,35 @@ test("the time of the handler is not silence", async () => {
   assert.equal(server.requests.length, 1);
 });
 
+test("what the contract does not know and a heartbeat of no time are refused at once", async () => {
+  const watch = (options: object): unknown => (client as Postroom).watch("accounts/a", options);
+  await watching([open()]);
+  assert.throws(() => watch({ kinds: ["MESSAGE_LOST"] }), TypeError);
+  assert.throws(() => watch({ start: "LATER" }), TypeError);
+  assert.throws(() => watch({ heartbeat: 0 }), RangeError);
+});
+
+test("patience is not stretched by a server that asks for more, nor ends the connection", async () => {
+  const refuse: Stream = () => {
+    throw refusal(Code.Unavailable, "NODE_UNAVAILABLE", {}, 2_000);
+  };
+  const watch = await watching([refuse], { patience: 0.3 });
+  const began = performance.now();
+  await assert.rejects(take(watch, 1), (error: unknown) => isReason(error, "NODE_UNAVAILABLE"));
+  assert.ok(performance.now() - began < 1_500);
+  await assert.rejects(take((client as Postroom).watch("accounts/a", { patience: 0.2 }), 1));
+  assert.equal(server.connections, 1);
+});
+
+test("pauses grow also when a server asks for almost none", async () => {
+  const watch = await watching([() => [end(StreamEnd_Reason.DRAINING, 1)]]);
+  const loop = take(watch, 1);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  watch.close();
+  await loop;
+  assert.ok(server.requests.length < 12, String(server.requests.length));
+});
+
 test("patience ends in the last error", async () => {
   const watch = await watching(
     [
