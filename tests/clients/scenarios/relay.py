@@ -29,7 +29,7 @@ OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 5_000),
 )
 HOP_HEADERS: Final = ("grpc-", "content-type", "user-agent", "te", "date", "server", "x-envoy-")
 STATUS_DETAILS: Final = "grpc-status-details-bin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib
 import io
@@ -160,6 +161,24 @@ async def test_a_call_that_is_cancelled_is_cancelled_at_the_server(
     running.cancel()
     await eventually(lambda: served.commands.cancelled == 1)
     assert running.cancelled()
+
+
+async def test_a_connection_may_take_its_time(feed: ScriptedFeed) -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+        writer.close()
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.5)
+        with contextlib.suppress(ConnectionError):
+            onwards = await asyncio.open_unix_connection(feed.address.removeprefix("unix://"))
+            await asyncio.gather(pour(reader, onwards[1]), pour(onwards[0], writer))
+
+    async with await asyncio.start_server(slowly, "127.0.0.1", 0) as far:
+        address = f"127.0.0.1:{far.sockets[0].getsockname()[1]}"
+        async with postroom.connect(address, ADMIN) as client:
+            await client.accounts.GetAccount(GET, timeout=8)
 
 
 async def test_nobody_there_is_an_error_without_a_reason() -> None:
