@@ -163,6 +163,18 @@ async def test_a_call_that_is_cancelled_is_cancelled_at_the_server(
     assert running.cancelled()
 
 
+async def test_a_client_that_is_closed_says_so(feed: ScriptedFeed) -> None:
+    client = postroom.connect(feed.address, ADMIN)
+    await client.aclose()
+    await client.aclose()
+    watch = client.watch("accounts/a")
+    for asked in (client.accounts.GetAccount(GET), anext(watch), client.download("accounts/a/messages/m")):
+        with pytest.raises(postroom.PostroomError, match="the client is closed") as caught:
+            await asked
+        assert caught.value.code is grpc.StatusCode.CANCELLED
+    assert watch.state is postroom.State.CLOSED
+
+
 async def test_a_connection_may_take_its_time(feed: ScriptedFeed) -> None:
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65_536):

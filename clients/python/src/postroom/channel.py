@@ -74,8 +74,14 @@ class Connection:
     def __init__(self, opening: Callable[[], grpc.aio.Channel]) -> None:
         self._opening = opening
         self.channel = opening()
-        """Where the next call goes."""
         self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def opened(self) -> grpc.aio.Channel:
+        """Where the next call goes. Raises PostroomError once it is closed."""
+        if self._closed:
+            raise PostroomError("the client is closed", code=grpc.StatusCode.CANCELLED)
+        return self.channel
 
     def leave(self, channel: grpc.aio.Channel) -> None:
         """Has the next calls go over another channel than this one, whose calls have some time to end."""
@@ -87,6 +93,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Ends every call."""
+        self._closed = True
         leaving = list(self._leaving)
         for task in leaving:
             task.cancel()
@@ -134,7 +141,7 @@ class Calls:
         """A call with a stream of requests."""
 
         def opening(requests: Any, seconds: float | None) -> Any:
-            channel: Any = self._connection.channel
+            channel: Any = self._connection.opened()
             multi = channel.stream_stream(path, request_serializer, response_deserializer)
             return multi(requests, timeout=seconds, metadata=self._metadata)
 
@@ -148,7 +155,7 @@ class Calls:
         """What opens a call as a stream of answers, given its request and its seconds."""
 
         def opening(request: Any, seconds: float | None) -> Any:
-            channel: Any = self._connection.channel
+            channel: Any = self._connection.opened()
             multi = channel.unary_stream(path, serializer, deserializer)
             return multi(request, timeout=seconds, metadata=self._metadata)
 

@@ -243,7 +243,11 @@ class Watch:
         request.CopyFrom(self._request)
         if self._cursor:
             request.cursor = self._cursor
-        self._stream = self._open(request)
+        try:
+            self._stream = self._open(request)
+        except PostroomError:
+            self._close()
+            raise
         self._opened_at = self._alive_at = loop.time()
         return self._stream
 
