@@ -20,6 +20,9 @@ const lost: ReadonlySet<Code> = new Set([Code.Canceled, Code.Aborted, Code.Unkno
 
 /** How Connect's message begins where a request cannot be written down: no server has seen it, nor would another time help. */
 const unwritable = "serialize ";
+/** How it begins where an answer is cut or is none of gRPC. */
+const broken = "protocol error";
+const refused = /^HTTP 4\d\d$/;
 /** What gRPC makes of an answer by HTTP that is no status. */
 const byHttp: Readonly<Record<number, StatusCode>> = { 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "UNIMPLEMENTED", 429: "UNAVAILABLE" };
 
@@ -46,11 +49,16 @@ export function fromFailure(failure: unknown): PostroomError {
   if (error.code === Code.Internal && error.rawMessage.startsWith(unwritable)) {
     return new PostroomError(error.rawMessage, { code: "INVALID_ARGUMENT", cause: failure });
   }
-  if (found.told === "" && lost.has(error.code)) {
+  if (found.told === "" && isLost(error)) {
     return new PostroomError(error.rawMessage, { code: "UNAVAILABLE", ...found, cause: failure });
   }
   const told = found.told === "" && error.code === Code.DeadlineExceeded ? "DEADLINE_EXCEEDED" : found.told;
   return new PostroomError(error.rawMessage, { code: statusCode(error.code), ...found, told, cause: failure });
+}
+
+/** Whether an answer broke on the way. A proxy's refusal is none: the same request is refused again. */
+function isLost({ code, rawMessage }: ConnectError): boolean {
+  return rawMessage.startsWith(broken) || (lost.has(code) && !refused.test(rawMessage));
 }
 
 /** The error of an answer over REST: `google.rpc.Status` as JSON, or whatever a proxy on the way wrote. */

@@ -1,10 +1,13 @@
 // Deadlines, repeats, errors, pages, downloads and uploads, against a server that answers as it is told to.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, test } from "node:test";
 
 import { Code, type HandlerContext } from "@connectrpc/connect";
 
+import { connect as connectByWeb } from "../src/browser.js";
 import { connect, DownloadDamaged, fromStatus, isReason, PostroomError, type Postroom } from "../src/index.js";
 import { BadRequestSchema, ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "../src/gen/google/rpc/status_pb.js";
@@ -269,6 +272,35 @@ test("a request that cannot be written down is refused at once", async () => {
 test("a deadline that no timer reaches is none", async () => {
   const { client } = await getting(ok);
   assert.equal((await client.accounts.getAccount({ name: "accounts/ada" }, { timeoutMs: 3e9 })).account?.name, "accounts/ada");
+});
+
+test("what a proxy says in the server's place is lost or refused, by gRPC-Web and by HTTP", async () => {
+  let answers = 0;
+  const proxy = createServer((request, response) => {
+    answers += 1;
+    request.resume();
+    response.writeHead(status, { "content-type": type }).end("<html>no</html>");
+  });
+  let [status, type] = [502, "text/html"];
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const page = connectByWeb(`http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, "secret");
+  const told = async (call: Promise<unknown>): Promise<unknown> => call.catch((error: unknown) => (error instanceof PostroomError ? error.code : error));
+  const seen: unknown[] = [];
+  for ([status, type] of [[502, "text/html"], [200, "text/html"], [200, "application/grpc-web+proto"], [413, "text/html"], [404, "text/html"]] as const) {
+    answers = 0;
+    const got = await told(page.accounts.getAccount({ name: "accounts/a" }, { timeoutMs: 300 }));
+    seen.push([status, got, answers > 1, await told(page.upload("accounts/a", content))]);
+  }
+  assert.deepEqual(seen, [
+    [502, "UNAVAILABLE", true, "UNAVAILABLE"],
+    [200, "UNAVAILABLE", true, "UNAVAILABLE"],
+    [200, "UNAVAILABLE", true, "UNAVAILABLE"],
+    [413, "UNKNOWN", false, "UNKNOWN"],
+    [404, "UNIMPLEMENTED", false, "UNIMPLEMENTED"],
+  ]);
+  page.close();
+  proxy.closeAllConnections();
+  proxy.close();
 });
 
 test("an upload goes in pieces, whatever it is read from, and a refusal in the middle is an error", async () => {
