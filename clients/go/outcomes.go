@@ -11,7 +11,7 @@ import (
 // A FeedReset says that the changes so far no longer lead to the present: list again what Scope names, then go on with the
 // same watch.
 type FeedReset struct {
-	// Scope is the resource name of the account or mailbox to list again; empty for everything that is watched.
+	// Scope is the resource name of the account or mailbox to list again, or accounts/- for all that is watched.
 	Scope string
 	// Why is the cause.
 	Why postroomv1.Reset_Reason

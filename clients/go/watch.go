@@ -50,11 +50,12 @@ type WatchOptions struct {
 	Start postroomv1.WatchChangesRequest_StartFrom
 	// Kinds to hand over; empty means all.
 	Kinds []postroomv1.Change_Kind
-	// Mailboxes are resource names; empty means all.
+	// Mailboxes are resource names or roles; empty means all.
 	Mailboxes []string
 	// Heartbeat is how long the server stays silent at most, 5 to 60 seconds; 0 or less means [DefaultHeartbeat].
 	Heartbeat time.Duration
-	// Patience is after how long without any frame the last error is returned; 0 means never.
+	// Patience is after how long without any frame the last error is returned; 0 means never. What the handler takes does not
+	// count.
 	Patience time.Duration
 	// OnState is told each change of state once, in order. It may call the watch.
 	OnState func(State)
