@@ -3,7 +3,7 @@
 // It needs a running server (make run) and its token, and makes a sandbox account of its own. With IMAP_HOST, IMAP_USER,
 // IMAP_PASSWORD and SMTP_HOST in the environment it uses that account in its place, and sends one message to itself.
 //
-//	cd examples/go && go run ./quickstart
+//	POSTROOM_TOKEN=$(cat .postroom/token) go run -C examples/go ./quickstart
 package main
 
 import (

@@ -2,7 +2,7 @@
 //
 // It makes a sandbox account, sends it a few letters and looks for some of them.
 //
-//	cd examples/go && go run ./search [WORD]
+//	POSTROOM_TOKEN=$(cat .postroom/token) go run -C examples/go ./search [WORD]
 package main
 
 import (

@@ -3,7 +3,7 @@
 // It makes a sandbox account that writes to itself. The request id is what makes sending safe: with the same id the same
 // message may be handed over as often as one likes, and is sent once.
 //
-//	cd examples/go && go run ./send_attachment FILE
+//	POSTROOM_TOKEN=$(cat .postroom/token) go run -C examples/go ./send_attachment FILE
 package main
 
 import (

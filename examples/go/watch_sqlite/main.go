@@ -3,7 +3,7 @@
 // The effect of a change and the place behind it are written in one transaction. A program that dies before the commit has
 // done neither, and does both when it is started again; one that dies after it goes on with the next change.
 //
-//	cd examples/go && go run ./watch_sqlite counts.db accounts/ada
+//	POSTROOM_TOKEN=$(cat .postroom/token) go run -C examples/go ./watch_sqlite counts.db accounts/ada
 //	sqlite3 counts.db 'SELECT * FROM arrivals'
 package main
 

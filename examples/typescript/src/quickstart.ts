@@ -1,6 +1,6 @@
 // The whole round: register an account, send, see it arrive, read it, mark it, remove the account.
 //
-//     npm run build && node dist/quickstart.js
+//     npm run build && POSTROOM_TOKEN=$(cat ../../.postroom/token) node dist/quickstart.js
 import { randomUUID } from "node:crypto";
 
 import { connect, kindOf, type Postroom } from "postroom";

@@ -1,6 +1,6 @@
 // Searches a mailbox and lists what it found, page by page.
 //
-//     npm run build && node dist/search.js accounts/ada inbox invoice
+//     npm run build && POSTROOM_TOKEN=$(cat ../../.postroom/token) node dist/search.js accounts/ada inbox invoice
 import { connect, timestampDate } from "postroom";
 
 import { address, token } from "./settings.js";

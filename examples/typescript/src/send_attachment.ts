@@ -1,6 +1,6 @@
 // Sends a file as an attachment, once however often it is tried, and tells what becomes of it.
 //
-//     npm run build && node dist/send_attachment.js accounts/ada bob@example.com invoice.pdf
+//     npm run build && POSTROOM_TOKEN=$(cat ../../.postroom/token) node dist/send_attachment.js accounts/ada bob@example.com invoice.pdf
 import { readFile } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";

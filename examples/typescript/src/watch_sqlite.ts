@@ -1,7 +1,7 @@
 // Every message that arrives becomes one row, exactly once, however often this program or the server is killed: the row and
 // the cursor behind its change are written in one transaction.
 //
-//     npm run build && node dist/watch_sqlite.js mail.db accounts/ada
+//     npm run build && POSTROOM_TOKEN=$(cat ../../.postroom/token) node dist/watch_sqlite.js mail.db accounts/ada
 import { rmSync } from "node:fs";
 
 import sqlite from "node-sqlite3-wasm";
