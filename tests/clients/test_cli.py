@@ -531,6 +531,7 @@ def test_a_terminal_is_asked_for_what_must_not_be_an_argument(
     assert f"Password of {mail_user}:" in shown
     assert "CONNECTED" in shown
     assert "Remove" in on_a_terminal(cli, "accounts", "remove", name, typed="n\n", code=1)
+    assert "Traceback" not in on_a_terminal(cli, "accounts", "remove", name, typed="\x04", code=1)
     assert "removed" in on_a_terminal(cli, "accounts", "remove", name, typed="y\n")
 
 

@@ -21,6 +21,8 @@ from importlib.util import find_spec
 from typing import Final, TextIO, TypeAlias
 
 GROUP: Final = "postroom.commands"
+FAILED: Final = 1
+"""Exit code of a command that was not done."""
 INTERRUPTED: Final = 130
 """Exit code of a command that was ended by Ctrl-C."""
 USAGE_ERROR: Final = 2
@@ -106,6 +108,9 @@ def _built_in(name: str, words: Sequence[str]) -> int:
         return BUILT_IN[name].load()(words)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except EOFError:
+        _say("")  # Ctrl-D where something was asked
+        return FAILED
     except UnicodeEncodeError:
         # The contract's texts are UTF-8; the system hands over what is not as half of a pair.
         _say("postroom: an argument or a file's name is not UTF-8")

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from postroom.cli import FAILED
 from postroom.cli.output import Column, moment, plain
-from postroom.cli.session import FAILED, Session, Usage, account_name, common, number, run
+from postroom.cli.session import Session, Usage, account_name, common, number, run
 from postroom.v1.account_pb2 import Account, MailServer, SandboxSettings
 from postroom.v1.account_service_pb2 import (
     CreateAccountRequest,
@@ -143,7 +144,9 @@ def _remove(given: argparse.Namespace) -> int:
     if not given.yes:
         if not sys.stdin.isatty():
             given.parser.error("say --yes where nobody can be asked")
-        if input(f"Remove {name}? [y/N] ").strip().lower() not in {"y", "yes"}:
+        sys.stderr.write(f"Remove {name}? [y/N] ")
+        sys.stderr.flush()
+        if input().strip().lower() not in {"y", "yes"}:
             return FAILED
 
     async def work(session: Session) -> None:

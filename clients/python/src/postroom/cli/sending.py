@@ -20,8 +20,9 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final
 
+from postroom.cli import FAILED
 from postroom.cli.output import Output, moment, plain
-from postroom.cli.session import FAILED, Session, Usage, account_name, parser_of, run
+from postroom.cli.session import Session, Usage, account_name, parser_of, run
 from postroom.v1.account_service_pb2 import GetAccountRequest
 from postroom.v1.composed_message_pb2 import ComposedMessage
 from postroom.v1.message_pb2 import Address

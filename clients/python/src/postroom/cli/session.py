@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import postroom
-from postroom.cli import INTERRUPTED, USAGE_ERROR, Command
+from postroom.cli import FAILED, INTERRUPTED, USAGE_ERROR, Command
 from postroom.cli.output import Output, plain
 from postroom.client import Postroom
 from postroom.places import target_of
@@ -28,7 +28,6 @@ DEFAULT_TOKEN_FILE: Final = ".postroom/token"
 MAX_TOKEN_BYTES: Final = 4_096
 REACH_SECONDS: Final = 5.0
 """How long a server may take to accept a connection before it counts as not there."""
-FAILED: Final = 1
 MAX_NUMBER: Final = 2**31 - 1
 """The largest number that the contract takes."""
 
