@@ -4,7 +4,7 @@
 // done neither, and does both when it is started again; one that dies after it goes on with the next change.
 //
 //	POSTROOM_TOKEN=$(cat .postroom/token) go run -C examples/go ./watch_sqlite counts.db accounts/ada
-//	sqlite3 counts.db 'SELECT * FROM arrivals'
+//	sqlite3 examples/go/counts.db 'SELECT * FROM arrivals'
 package main
 
 import (
