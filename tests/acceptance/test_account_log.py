@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import grpc
+import pytest
 
 from tests.fixtures.dovecot import Dovecot
 from tests.fixtures.eventually import eventually
@@ -141,6 +143,25 @@ async def test_who_follows_sees_new_lines_over_grpc(rest: Rest, rpc: Rpc) -> Non
     await rest.post(f"/v1/{account}:pause", {})
     await wait_for(said(), "PAUSED")
     await stream.aclose()
+
+
+async def test_who_follows_is_let_go_with_his_token(rest: Rest, rpc: Rpc) -> None:
+    """Within five seconds of its revocation (promise F29), also while nothing is said."""
+    account = await rest.account(sandbox={})
+    made = await rest.post("/v1/tokens", {"token": {"scopes": ["accounts.write"], "accounts": [account]}})
+    follower = Rpc(rpc.channel, made["secret"])
+    stream = follower.stream("AccountService/DownloadAccountLog", name=account, follow=True)
+    await anext(stream)
+    assert b"CONNECTED" in (await anext(stream)).body.data
+    await rest.call("DELETE", f"/v1/{made['token']['name']}")
+
+    async def listen() -> None:
+        async for _ in stream:
+            pass
+
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await asyncio.wait_for(listen(), 7.0)
+    assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_it_is_forwarded_to_the_owner_and_followed_there(web: aiohttp.ClientSession) -> None:

@@ -167,7 +167,7 @@ def _build(settings: Settings, nonce: Nonce, started: datetime, key: bytes, stor
     submissions = Submissions(store.outbox, identity, encode_change, clock)
     registry = Registry(
         [
-            AccountServicer(accounts, pager, prints, clock),
+            AccountServicer(accounts, authenticator, pager, prints, clock),
             MailboxServicer(commands, Editing(supervisor)),
             MessageServicer(accounts, (commands, Moving(supervisor), filing), pager, clock),
             SandboxServicer(

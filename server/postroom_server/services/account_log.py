@@ -1,22 +1,26 @@
 """An account's dialogue as a download: newline-delimited JSON, and its end where it has one.
 
-It owns the shape of a line and the headers. It refuses what other downloads have: a size, a range, a hash; the dialogue
+It owns the shape of a line and the headers, and that who follows is let go with his token. It refuses what other downloads have: a size, a range, a hash; the dialogue
 goes on while it is read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from google.api.httpbody_pb2 import HttpBody
 
 from postroom_server.domain.dialogue import Line
-from postroom_server.errors import RequestInvalid
+from postroom_server.errors import OwnerUnknown, RequestInvalid, StoreUnavailable, TokenInvalid
 from postroom_server.services.calling import Context
 
+CHECK_SECONDS: Final = 2.5
+"""How often the token of who follows is looked at; with the look-up's cache of 2 s a revocation ends the call within 5 s."""
 MEDIA_TYPE: Final = "application/x-ndjson"
 HEADERS: Final = (
     ("content-disposition", 'inline; filename="log.ndjson"'),
@@ -31,6 +35,44 @@ def wanted_lines(most: int) -> int:
     if most < 0:
         raise RequestInvalid("maxLines", "must not be negative")
     return most
+
+
+async def while_valid(
+    blocks: AsyncIterator[Sequence[Line]],
+    is_valid: Callable[[], Awaitable[bool]],
+    *,
+    check_seconds: float = CHECK_SECONDS,
+) -> AsyncGenerator[Sequence[Line], None]:
+    """The blocks, until a look at the token finds that it is not valid any more. Raises TokenInvalid.
+
+    A store that does not answer ends nothing.
+    """
+    loop = asyncio.get_running_loop()
+    check_at = loop.time() + check_seconds
+    reading: asyncio.Task[Sequence[Line] | None] | None = None
+    try:
+        while True:
+            reading = reading or asyncio.create_task(_next(blocks))
+            await asyncio.wait({reading}, timeout=check_at - loop.time())
+            if loop.time() >= check_at:
+                with suppress(StoreUnavailable):
+                    if not await is_valid():
+                        raise TokenInvalid
+                check_at = loop.time() + check_seconds
+            if reading.done():
+                block, reading = reading.result(), None
+                if block is None:
+                    return
+                yield block
+    finally:
+        if reading is not None:
+            reading.cancel()
+            with suppress(asyncio.CancelledError, OwnerUnknown):
+                await reading
+
+
+async def _next(blocks: AsyncIterator[Sequence[Line]]) -> Sequence[Line] | None:
+    return await anext(blocks, None)
 
 
 async def bodies(

@@ -16,8 +16,9 @@ from postroom_server.domain.accounts import Account, State, Status
 from postroom_server.domain.ports import Clock
 from postroom_server.errors import EtagMismatch, PostroomError, RequestInvalid
 from postroom_server.ids import AccountId, check_account_id, new_id, parse_account
-from postroom_server.services.account_log import bodies, wanted_lines
-from postroom_server.services.calling import Context, current_call
+from postroom_server.services.account_log import bodies, wanted_lines, while_valid
+from postroom_server.services.authentication import Authenticator
+from postroom_server.services.calling import Context, caller, current_call
 from postroom_server.services.convert.account_updates import updated
 from postroom_server.services.convert.accounts import account_to_proto, settings_from_proto
 from postroom_server.services.convert.fields import choice, named, request_id, text
@@ -38,7 +39,15 @@ _PROTOCOLS: Final[Mapping[str, str]] = {"imap": "IMAP", "smtp": "SMTP", "sandbox
 class AccountServicer(AccountServiceServicer):
     """Serves accounts."""
 
-    def __init__(self, accounts: Accounts, pager: Pager, fingerprints: Fingerprints, clock: Clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        pager: Pager,
+        fingerprints: Fingerprints,
+        clock: Clock,
+    ) -> None:
+        self._authenticator = authenticator
         self._accounts, self._pager, self._fingerprints, self._clock = accounts, pager, fingerprints, clock
 
     async def CreateAccount(
@@ -149,12 +158,14 @@ class AccountServicer(AccountServiceServicer):
     async def DownloadAccountLog(
         self, request: care.DownloadAccountLogRequest, context: Context
     ) -> AsyncIterator[care.DownloadAccountLogResponse]:
-        """The account's dialogue; runs on its owner, and with `follow` until the caller leaves."""
+        """The account's dialogue; runs on its owner, and with `follow` until the caller leaves or his token ends."""
         account = named("name", parse_account, request.name)
         most = wanted_lines(request.max_lines)
         kept = await self._accounts.log(current_call(), account, most=most, follow=request.follow)
+        token = caller()
         async with (
-            aclosing(kept) as blocks,
+            aclosing(kept),
+            aclosing(while_valid(kept, lambda: self._authenticator.still_valid(token))) as blocks,
             aclosing(bodies(context, blocks, follow=request.follow)) as found,
         ):
             async for body in found:
