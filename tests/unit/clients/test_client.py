@@ -400,6 +400,20 @@ async def test_an_upload_that_fails_says_whose_fault_it_is(
     assert not served.submissions.raws
 
 
+async def test_a_refusal_in_the_midst_of_an_upload_is_the_servers_word(feed: ScriptedFeed) -> None:
+    async def answer(requests: AsyncIterator[Any], context: Any) -> Any:
+        await anext(aiter(requests))
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "enough")
+
+    feed.node.answers["SubmissionService.UploadSubmission"] = answer
+    raw = bytes(4_000_000)
+    async with postroom.connect(feed.address, ADMIN) as client:
+        for _ in range(30):
+            with pytest.raises(postroom.PostroomError, match="enough") as caught:
+                await client.upload("accounts/a", raw)
+            assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 async def test_an_upload_that_is_cancelled_leaves_nothing(
     served: ServedNode, client: postroom.Postroom
 ) -> None:

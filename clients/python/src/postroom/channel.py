@@ -17,6 +17,7 @@ import grpc
 
 from postroom.calls_table import RULES, Rule
 from postroom.errors import Internal
+from postroom.patience import patient
 from postroom.places import target_of
 from postroom.statuses import PostroomError, from_rpc
 
@@ -143,7 +144,7 @@ class Calls:
         def opening(requests: Any, seconds: float | None) -> Any:
             channel: Any = self._connection.opened()
             multi = channel.stream_stream(path, request_serializer, response_deserializer)
-            return multi(requests, timeout=seconds, metadata=self._metadata)
+            return patient(multi(requests, timeout=seconds, metadata=self._metadata))
 
         return Upload(opening, RULES.get(path, OTHER))
 
