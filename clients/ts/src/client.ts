@@ -148,7 +148,7 @@ export class Postroom implements Services {
 
   /** The same as a stream, which ends in DownloadDamaged when what came is not what was announced. */
   downloadStream(name: string, options: DownloadOptions = {}): ReadableStream<Uint8Array> {
-    return streamOf(this.#pieces(name, options));
+    return streamOf((signal) => this.#pieces(name, { ...options, signal }), options.signal);
   }
 
   /** The same as a Blob of the content's type, `message/rfc822` for a message. */

@@ -8,7 +8,7 @@ import type { CallOptions } from "@connectrpc/connect";
 import { DownloadDamaged } from "./errors.js";
 import type { HttpBody } from "./gen/google/api/httpbody_pb.js";
 import type { Hash } from "./platform.js";
-import { linked } from "./signals.js";
+import { linked, type Linked } from "./signals.js";
 
 const announcedLength = "x-content-length";
 const announcedHash = "x-content-sha256";
@@ -56,20 +56,34 @@ export async function* pieces(
   compare(announced, size, hash.hex());
 }
 
-/** A stream of the pieces; cancelling it cancels the call. */
-export function streamOf(download: AsyncGenerator<Uint8Array, void, undefined>): ReadableStream<Uint8Array> {
+/** A stream of the pieces; cancelling it cancels the call, also while a piece is waited for. */
+export function streamOf(
+  download: (signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>,
+  given: AbortSignal | undefined,
+): ReadableStream<Uint8Array> {
+  let leave: Linked | undefined;
+  let begun: AsyncGenerator<Uint8Array, void, undefined> | undefined;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await download.next();
-        if (done) {
-          controller.close();
-        } else {
-          controller.enqueue(value);
+        leave ??= linked(given);
+        begun ??= download(leave.signal);
+        try {
+          const { done, value } = await begun.next();
+          if (!done) {
+            controller.enqueue(value);
+            return;
+          }
+        } catch (failure) {
+          leave.done();
+          throw failure;
         }
+        leave.done();
+        controller.close();
       },
-      async cancel() {
-        await download.return();
+      async cancel(reason) {
+        leave?.abort(reason);
+        await begun?.return();
       },
     },
     { highWaterMark: 0 },

@@ -237,6 +237,25 @@ test("a stream of a download that is cancelled cancels the call, and one that is
   await assert.rejects(stopped, /enough/);
 });
 
+test("a stream of a download whose server says nothing is cancelled at once, at the server too", async () => {
+  let left = false;
+  client = await server.start((router) => {
+    router.rpc(MessageService.method.getMessageSource, async function* (_, context) {
+      context.signal.addEventListener("abort", () => (left = true));
+      yield { body: { data: new Uint8Array(3) } };
+      await forever(context);
+    });
+  });
+  const reader = client.downloadStream("accounts/a/messages/m").getReader();
+  await reader.read();
+  const waiting = reader.read();
+  await new Promise((resolve) => setTimeout(resolve, 50)); // until it is asked for
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("late")), 2_000).unref());
+  await Promise.race([reader.cancel(), late]);
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  await eventually(() => left);
+});
+
 test("an export is downloaded by its name", async () => {
   client = await server.start((router) => {
     router.rpc(ExportService.method.downloadExport, async function* ({ name }) {
