@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -41,6 +42,20 @@ async def test_a_mailbox_is_made_with_the_levels_above_it(rest: Rest, account: s
     assert {one["cause"]["requestId"] for one in told} == {reply.headers["x-request-id"]}
     again = await rest.call("POST", f"/v1/{account}/mailboxes", {"mailbox": {"path": made["path"]}})
     refused(again, 409, "MAILBOX_EXISTS")
+
+
+async def test_mailboxes_that_several_calls_make_at_once_are_put_down_to_each(
+    rest: Rest, account: str, watch: Any
+) -> None:
+    watcher = await watch(rest, account)
+    paths = [f"Q{number}/inner" for number in range(8)]
+    replies = await asyncio.gather(
+        *(rest.call("POST", f"/v1/{account}/mailboxes", {"mailbox": {"path": path}}) for path in paths)
+    )
+    made = {reply.ok()["mailbox"]["path"]: reply.headers["x-request-id"] for reply in replies}
+    told = await changes(watcher, "mailboxAdded", count=16)
+    seen = {one["mailboxAdded"]["mailbox"]["path"]: one["cause"]["requestId"] for one in told}
+    assert seen == made | {path.partition("/")[0]: request for path, request in made.items()}
 
 
 async def test_mail_comes_to_a_new_mailbox(rest: Rest, account: str, watch: Any) -> None:

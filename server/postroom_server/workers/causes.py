@@ -5,7 +5,7 @@ It owns the notes of one account and refuses to look for changes; sync asks it w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,6 +18,19 @@ FILED_KEPT: Final = 64
 def api(request_id: str) -> Cause:
     """The cause of a change that a call brought about."""
     return Cause(kind=CauseKind.API, request_id=request_id)
+
+
+class _Arranged:
+    """What a call does to mailboxes."""
+
+    __slots__ = ("_of", "_to", "request_id")
+
+    def __init__(self, request_id: str, to: tuple[str, ...], of: tuple[str, ...]) -> None:
+        self.request_id, self._to, self._of = request_id, to, of
+
+    def concerns(self, path: tuple[str, ...]) -> bool:
+        """Whether the call changes the mailbox with this path."""
+        return path == self._to[: len(path)] or (bool(self._of) and path[: len(self._of)] == self._of)
 
 
 class Filed:
@@ -36,7 +49,7 @@ class Causes:
     __slots__ = ("_arranging", "_edits", "_filed")
 
     def __init__(self) -> None:
-        self._arranging: list[str] = []
+        self._arranging: list[_Arranged] = []
         self._edits: dict[tuple[int, int], list[str]] = {}
         self._filed: dict[tuple[int, str], Filed] = {}
 
@@ -55,17 +68,26 @@ class Causes:
                     del self._edits[place]
 
     @contextmanager
-    def arranging(self, request_id: str) -> Iterator[None]:
-        """While open, changes of mailboxes are put down to the call that makes them."""
-        self._arranging.append(request_id)
+    def arranging(self, request_id: str, *, to: Sequence[str] = (), of: Sequence[str] = ()) -> Iterator[None]:
+        """While open, changes of mailboxes are put down to the call that makes them.
+
+        It makes a mailbox `to` with those above it, or changes the mailbox `of` with those beneath it, or both.
+        """
+        arranged = _Arranged(request_id, _folded(to), _folded(of))
+        self._arranging.append(arranged)
         try:
             yield
         finally:
-            self._arranging.remove(request_id)
+            self._arranging.remove(arranged)
 
-    def of_mailboxes(self, otherwise: Cause) -> Cause:
-        """The cause of a change of mailboxes."""
-        return api(self._arranging[-1]) if self._arranging else otherwise
+    def of_mailbox(self, path: Sequence[str], otherwise: Cause) -> Cause:
+        """The cause of a change of the mailbox that has this path, or had it before."""
+        folded = _folded(path)
+        for arranged in reversed(self._arranging):
+            if arranged.concerns(folded):
+                return api(arranged.request_id)
+        # Providers spell names as they like: what fits nothing is the only call's, if there is only one.
+        return api(self._arranging[0].request_id) if len(self._arranging) == 1 else otherwise
 
     @contextmanager
     def filing(self, mailbox: int, internet_message_id: str, request_id: str) -> Iterator[Filed]:
@@ -98,3 +120,7 @@ class Causes:
             if filed is not None:
                 return api(filed.request_id)
         return otherwise
+
+
+def _folded(path: Sequence[str]) -> tuple[str, ...]:
+    return tuple(level.casefold() for level in path)

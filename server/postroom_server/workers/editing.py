@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from postroom_server.domain.changes import Cause, CauseKind
 from postroom_server.domain.keys import MailboxKey
 from postroom_server.domain.mailboxes import Mailbox
 from postroom_server.domain.ports import Call, MailAccount, MailboxEditor
@@ -19,6 +19,9 @@ from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import record_of
 from postroom_server.workers.supervisor import Supervisor
+
+MAX_MOVES: Final = 5
+"""Times that the list of mailboxes is read again because the store moved under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +43,14 @@ class Editing:
     async def create(self, call: Call, account: AccountId, path: str, *, subscribed: bool) -> Mailbox:
         """Makes a mailbox and what lacks above it. Raises MailboxExists, RequestInvalid (`path`)."""
         worker, mail, editor = await self._open(call, account)
-        with worker.sync.arranging(call.request_id):
-            row = await editor.create_mailbox(call, _levels(worker, path))
+        levels = _levels(worker, path)
+        with worker.sync.arranging(call.request_id, to=levels):
+            row = await editor.create_mailbox(call, levels)
             try:
                 if bool(row.subscribed) is not subscribed:
                     await editor.subscribe_mailbox(call, row.key, on=subscribed)
             finally:
-                await _learn(call, worker, mail)
+                await _learn(worker, mail)
         return _shown(worker, row.key)
 
     async def update(
@@ -62,25 +66,25 @@ class Editing:
             raise EtagMismatch(etag=worker.show(record).etag)
         levels = _renamed(worker, record.row.path, update)
         key = record.row.key
-        with worker.sync.arranging(call.request_id):
+        with worker.sync.arranging(call.request_id, to=levels or (), of=record.row.path):
             try:
                 if levels is not None and tuple(levels) != record.row.path:
                     key = (await editor.rename_mailbox(call, key, levels)).key
                 if update.subscribed is not None and update.subscribed is not bool(record.row.subscribed):
                     await editor.subscribe_mailbox(call, key, on=update.subscribed)
             finally:
-                await _learn(call, worker, mail)
+                await _learn(worker, mail)
         return _shown(worker, key)
 
     async def delete(self, call: Call, account: AccountId, mailbox: MailboxId) -> None:
         """Deletes a mailbox with its messages. Raises MailboxNotFound, RequestInvalid (`name`)."""
         worker, mail, editor = await self._open(call, account)
         record = record_of(worker, mailbox)
-        with worker.sync.arranging(call.request_id):
+        with worker.sync.arranging(call.request_id, of=record.row.path):
             try:
                 await editor.delete_mailbox(call, record.row.key)
             finally:
-                await _learn(call, worker, mail)
+                await _learn(worker, mail)
 
     async def _open(self, call: Call, account: AccountId) -> tuple[AccountWorker, MailAccount, MailboxEditor]:
         worker = await self._supervisor.worker(account, call.deadline)
@@ -90,15 +94,15 @@ class Editing:
         return worker, mail, mail.mailbox_editor
 
 
-async def _learn(call: Call, worker: AccountWorker, mail: MailAccount) -> None:
-    """The list of mailboxes as it is now, what changed put down to the call."""
-    cause = Cause(kind=CauseKind.API, request_id=call.request_id)
-    while True:
+async def _learn(worker: AccountWorker, mail: MailAccount) -> None:
+    """The list of mailboxes as it is now."""
+    for left in reversed(range(MAX_MOVES)):
         try:
-            await worker.sync.list_mailboxes(mail, worker, cause=cause)
+            await worker.sync.list_mailboxes(mail, worker)
+            break
         except LedgerMoved:
-            continue
-        break
+            if not left:
+                raise
     worker.look()
 
 

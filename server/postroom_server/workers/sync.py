@@ -68,9 +68,11 @@ class Sync:
         """A message with this Message-ID that is new in the mailbox is put down to the call that files it."""
         return self.causes.filing(record.number, internet_message_id, request_id)
 
-    def arranging(self, request_id: str) -> AbstractContextManager[None]:
+    def arranging(
+        self, request_id: str, *, to: Sequence[str] = (), of: Sequence[str] = ()
+    ) -> AbstractContextManager[None]:
         """While open, changes of mailboxes are put down to the call that makes them, whoever lists them first."""
-        return self.causes.arranging(request_id)
+        return self.causes.arranging(request_id, to=to, of=of)
 
     # --- mailboxes ----------------------------------------------------------------------------------------------
 
@@ -82,22 +84,21 @@ class Sync:
         """The mailbox whose messages are numbered in this space now."""
         return next((one for one in self.ledger.mailboxes.values() if one.space == space and space), None)
 
-    async def list_mailboxes(self, mail: MailAccount, shown: Mailboxes, cause: Cause = REMOTE) -> None:
-        """Brings the kept mailboxes up to the provider's list; what differs is put down to `cause`."""
-        self._shown, cause = shown, self.causes.of_mailboxes(cause)
+    async def list_mailboxes(self, mail: MailAccount, shown: Mailboxes) -> None:
+        """Brings the kept mailboxes up to the provider's list."""
+        self._shown = shown
         call = Call(deadline=_deadline(ROUND_SECONDS), lane=Lane.SYNC)
         slotted = mail.capabilities.numbering is Numbering.SLOT
         async with self._listing:
             rows = (await mail.list_mailboxes(call, counts=False))[:MAX_MAILBOXES]
             async with self.ledger.lock:
-                gone = await self._settle_mailboxes(
-                    rows, shown, cause, begins_empty=mail.capabilities.begins_empty
-                )
+                gone = await self._settle_mailboxes(rows, shown, begins_empty=mail.capabilities.begins_empty)
+                causes = [self.causes.of_mailbox(record.row.path, REMOTE) for record in gone]
                 if not slotted:
-                    for record in gone:
+                    for record, cause in zip(gone, causes, strict=True):
                         await self._forget(record, cause)
         if slotted:
-            for record in gone:
+            for record, cause in zip(gone, causes, strict=True):
                 await self.slots.emptied(mail, record, call, cause)
                 async with self.ledger.lock:
                     if record.number in self.ledger.mailboxes:
@@ -108,7 +109,7 @@ class Sync:
             await self.list_mailboxes(mail, self._shown)
 
     async def _settle_mailboxes(
-        self, rows: Sequence[MailboxRow], shown: Mailboxes, cause: Cause, *, begins_empty: bool
+        self, rows: Sequence[MailboxRow], shown: Mailboxes, *, begins_empty: bool
     ) -> list[MailboxRecord]:
         """Adds and renames; answers the mailboxes that are gone."""
         ledger = self.ledger
@@ -121,6 +122,7 @@ class Sync:
             record = MailboxRecord(number=number, row=_kept(row), announce=begins_empty or not baseline)
             patch.mailboxes[number] = record
             if not baseline:
+                cause = self.causes.of_mailbox(row.path, REMOTE)
                 patch.entries.append(self._entries.mailbox_added(shown.show(record), number, cause))
             number += 1
         for row in rows:
@@ -128,6 +130,7 @@ class Sync:
             if old is not None and old.row != _kept(row):
                 patch.mailboxes[old.number] = replace(old, row=_kept(row))
                 if old.row.path != row.path:
+                    cause = self.causes.of_mailbox(old.row.path, REMOTE)
                     patch.entries.append(self._entries.mailbox_renamed(old, row, cause, ledger.sequence))
         if patch.mailboxes:
             await ledger.commit(patch)

@@ -64,3 +64,21 @@ def test_the_later_of_two_calls_that_file_the_same_is_not_forgotten_with_the_fir
         inner.__enter__()
     assert added(causes) == api("late")
     inner.__exit__(None, None, None)
+
+
+def test_each_of_several_calls_has_its_own_mailboxes() -> None:
+    causes = Causes()
+    with causes.arranging("make", to=("inbox", "a", "b")), causes.arranging("rename", to=("Z",), of=("Y",)):
+        for path in (("INBOX", "a", "b"), ("INBOX", "a")):
+            assert causes.of_mailbox(path, REMOTE) == api("make")
+        for path in (("Z",), ("Y",), ("Y", "beneath")):
+            assert causes.of_mailbox(path, REMOTE) == api("rename")
+        for path in (("Q",), ("INBOX", "b"), ("INBOX", "a", "b", "c"), ("Z", "a")):
+            assert causes.of_mailbox(path, REMOTE) == REMOTE
+
+
+def test_what_the_only_call_does_is_its_own_however_it_is_spelled() -> None:
+    causes = Causes()
+    with causes.arranging("make", to=("a",)):
+        assert causes.of_mailbox(("[Mail]", "a"), REMOTE) == api("make")
+    assert causes.of_mailbox(("a",), REMOTE) == REMOTE
