@@ -240,7 +240,7 @@ export class Watch implements AsyncIterable<Change> {
       return undefined;
     }
     if (frame.case === "checkpoint") {
-      this.#cursor = cursor;
+      this.#cursor = cursor || this.#cursor;
       this.#headCursor = frame.value.headCursor;
       this.#lagChanges = Number(frame.value.lagChanges);
       this.#enter(this.#lagChanges === 0 ? "live" : "catching_up");
@@ -251,7 +251,7 @@ export class Watch implements AsyncIterable<Change> {
       this.#ahead = cursor;
       return frame.value;
     }
-    this.#cursor = cursor;
+    this.#cursor = cursor || this.#cursor;
     return undefined;
   }
 

@@ -272,7 +272,7 @@ test("pauses grow with jitter, and a wait that the server asks for is kept", asy
 
 test("kinds and frames of a newer server are passed on or over", async () => {
   const unknown: Frame = { cursor: "c2", frame: { case: "change", value: { cursor: "c2", account: "accounts/a", sequence: 2n } } };
-  const watch = await watching([open({ cursor: "c1" }, unknown)]);
+  const watch = await watching([open({ cursor: "c1" }, { cursor: "" }, unknown)]);
   for await (const one of watch) {
     assert.equal(kindOf(one), "UNKNOWN");
     assert.equal(watch.cursor, "c1");

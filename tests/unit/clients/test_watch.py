@@ -449,7 +449,8 @@ async def test_changes_and_frames_of_a_newer_server_are_handed_over_or_passed_by
         WatchChangesResponse(cursor="c1").SerializeToString() + unknown_fact
     )
     watch = client.watch("accounts/a")
-    feed.say(frame, WatchChangesResponse(cursor="c2", change=newer))
+    without_place = WatchChangesResponse.FromString(unknown_fact)
+    feed.say(frame, without_place, WatchChangesResponse(cursor="c2", change=newer))
     got = await anext(watch)
     assert (postroom.kind_of(got), got.sequence, watch.cursor) == ("UNKNOWN", 2, "c1")
     assert got == newer

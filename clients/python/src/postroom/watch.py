@@ -257,7 +257,7 @@ class Watch:
             case "change":
                 if not self._repeated(frame.change):
                     return frame.change
-                self._cursor = frame.cursor
+                self._move(frame)
             case "reset":
                 self._ahead = frame.cursor
                 self._seen.clear()
@@ -266,16 +266,19 @@ class Watch:
             case "end":
                 self._ended(frame)
             case "checkpoint":
-                self._cursor = frame.cursor
+                self._move(frame)
                 self._head_cursor = frame.checkpoint.head_cursor
                 self._lag_changes = frame.checkpoint.lag_changes
                 self._enter(State.CATCHING_UP if self._lag_changes else State.LIVE)
             case _:
-                self._cursor = frame.cursor
+                self._move(frame)
         return None
 
-    def _ended(self, frame: WatchChangesResponse) -> None:
+    def _move(self, frame: WatchChangesResponse) -> None:
         self._cursor = frame.cursor or self._cursor
+
+    def _ended(self, frame: WatchChangesResponse) -> None:
+        self._move(frame)
         why = _name(StreamEnd.Reason, frame.end.reason)
         if why in FINAL:
             self._close()
