@@ -163,6 +163,30 @@ async def test_a_call_that_is_cancelled_is_cancelled_at_the_server(
     assert running.cancelled()
 
 
+async def test_what_goes_to_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readline())
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as listening:
+        place = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        for name in ("grpc_proxy", "https_proxy", "http_proxy"):
+            monkeypatch.setenv(name, place)
+        for name in ("no_grpc_proxy", "no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        for address in ("127.0.0.1:1", "http://localhost:1", "https://127.0.0.1:1"):
+            async with postroom.connect(address, ADMIN) as client:
+                with pytest.raises(postroom.PostroomError):
+                    await client.accounts.GetAccount(GET, timeout=0.3)
+        assert heard == []
+        async with postroom.connect("mail.example", ADMIN) as client:
+            with pytest.raises(postroom.PostroomError):
+                await client.accounts.GetAccount(GET, timeout=0.3)
+        assert heard[0].startswith(b"CONNECT mail.example:443 ")
+
+
 async def test_a_client_that_is_closed_says_so(feed: ScriptedFeed) -> None:
     client = postroom.connect(feed.address, ADMIN)
     await client.aclose()

@@ -18,7 +18,7 @@ import grpc
 from postroom.calls_table import RULES, Rule
 from postroom.errors import Internal
 from postroom.patience import patient
-from postroom.places import target_of
+from postroom.places import is_loopback, target_of
 from postroom.statuses import PostroomError, from_rpc
 
 MAX_MESSAGE_BYTES: Final = 40 * 1024 * 1024
@@ -51,6 +51,8 @@ OPTIONS: Final = (
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
 )
+NO_PROXY: Final = ("grpc.enable_http_proxy", 0)
+"""gRPC would ask the proxy of the environment for its own loopback, and send it the token in clear."""
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
@@ -60,9 +62,10 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
     Raises ValueError for what is no address.
     """
     target, secure = target_of(address, secure=credentials is not None)
+    options = (*OPTIONS, NO_PROXY) if is_loopback(target) else OPTIONS
     if secure:
-        return grpc.aio.secure_channel(target, credentials or grpc.ssl_channel_credentials(), OPTIONS)
-    return grpc.aio.insecure_channel(target, OPTIONS)
+        return grpc.aio.secure_channel(target, credentials or grpc.ssl_channel_credentials(), options)
+    return grpc.aio.insecure_channel(target, options)
 
 
 class Connection:

@@ -42,6 +42,11 @@ def checked(token: str) -> str:
     return token
 
 
+def is_loopback(target: str) -> bool:
+    """Whether a target is this machine."""
+    return _is_loopback(urlsplit(f"//{target}").hostname or "")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
