@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from postroom_server.domain.flags import Flag
-from postroom_server.domain.keys import ItemKeys, ScopeId
+from postroom_server.backends.sandbox.positions import lasting_key
+from postroom_server.domain.flags import FLAGGED, Flag
+from postroom_server.domain.keys import ItemKey, ItemKeys, ScopeId
 from postroom_server.domain.mailboxes import Role
 from postroom_server.domain.messages import ByteStream
-from postroom_server.domain.ports import Location, Observations, Outcome
+from postroom_server.domain.ports import Call, ItemEdit, ItemResult, Location, Observations, Outcome
+from postroom_server.domain.sandbox_store import SandboxEdit
+from postroom_server.domain.storage import Bucket
 from postroom_server.errors import MessageNotFound
 from postroom_server.ids import MailboxId, MessageId
 from postroom_server.workers.editing import Editing, MailboxUpdate
@@ -23,6 +27,7 @@ from tests.fixtures.slots import (
     ANN,
     Ann,
     letter,
+    looked,
     message_of,
     short,
 )
@@ -161,3 +166,62 @@ async def test_what_calls_do_to_mailboxes_is_told_as_theirs(ann: Ann) -> None:
     assert gone[-1].WhichOneof("fact") == "mailbox_removed"
     assert gone[-1].cause.request_id == "r-6"
     assert len(await ann.told(len(gone))) == len(gone)
+
+
+async def test_a_message_that_a_call_and_the_sync_find_at_once_is_told_once(ann: Ann) -> None:
+    """The sync has looked the key up and found nothing; before it commits, a call has given the message its slot."""
+    await ann.arrive("one")
+    await ann.told(1)
+    worker = await ann.node.supervisor.worker(ANN, ann.node.call().deadline)
+    mail = await worker.ready(ann.node.call())
+    looked_up, go_on = asyncio.Event(), asyncio.Event()
+    buckets = worker.ledger.buckets
+
+    async def late(space: int, indexes: Sequence[int]) -> Mapping[int, Bucket]:
+        found = await buckets(space, indexes)
+        if not looked_up.is_set():
+            looked_up.set()
+            await go_on.wait()
+        return found
+
+    worker.ledger.buckets = late  # type: ignore[method-assign]
+    number = await ann.arrive("two")
+    (inbox,) = [one for one in await ann.store.sandbox.mailboxes(ANN) if one.number == ann.boxes["inbox"]]
+    key = lasting_key(inbox.epoch, number)
+    await looked_up.wait()
+    ids = await worker.sync.slots.arrived(mail, ann.node.call(), [key])
+    go_on.set()
+    (added,) = await ann.told(1)
+    assert message_of(added).endswith(ids[key])
+
+
+@pytest.mark.parametrize("seen_between", [False, True])
+async def test_a_call_that_was_overtaken_does_not_tell_what_is_no_longer_so(
+    ann: Ann, seen_between: bool
+) -> None:
+    """The call flags the message, somebody else takes the flag away, sync reads both, then the call tells what it did."""
+    number = await ann.arrive("one")
+    (added,) = await ann.told(1)
+    message = MessageId(message_of(added).rpartition("/")[2])
+    worker = await ann.node.supervisor.worker(ANN, ann.node.call().deadline)
+    mail = await worker.ready(ann.node.call())
+    modify = mail.modify
+
+    async def overtaken(call: Call, keys: Sequence[ItemKey], edit: ItemEdit) -> AsyncIterator[ItemResult]:
+        async for item in modify(call, keys, edit):
+            if seen_between:
+                await looked(worker)
+            away = SandboxEdit(remove_flags=frozenset({"$flagged"}))
+            await ann.store.sandbox.edit(ANN, [number], away)
+            await looked(worker)
+            yield item
+
+    mail.modify = overtaken  # type: ignore[method-assign]
+    await ann.node.commands.modify(
+        ann.node.call(), ANN, [message], add=frozenset({FLAGGED}), remove=frozenset()
+    )
+    await looked(worker)
+    changes = await ann.node.changes("ann", cursor=ann.cursor)
+    last = list(changes[-1].flags_changed.flags) if changes else []
+    assert "$flagged" not in last
+    assert len(changes) in (0, 2)

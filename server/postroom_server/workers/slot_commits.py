@@ -132,7 +132,8 @@ class SlotCommits:
         self._absent.add(mailbox)
 
     async def ground(self, page: Keyed, home: int | None) -> Ground:
-        """What is known of the page's keys."""
+        """What is known of the page's keys; whatever is committed while it is read makes it stale."""
+        version = self.ledger.writes
         known = await self.index.slots(tuple(dict.fromkeys((*page.present.keys, *page.gone.keys))))
         chunks: Mapping[int, Chunk] = {}
         position = self.ledger.messages
@@ -145,7 +146,7 @@ class SlotCommits:
             numbers=self.numbers(),
             home=home,
             held=slots.held(chunks.values()),
-            version=self.ledger.writes,
+            version=version,
         )
 
     async def take(self, look: Look) -> tuple[BitMap, list[ItemKey]]:
