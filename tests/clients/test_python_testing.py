@@ -44,6 +44,15 @@ async def test_a_server_is_there_for_a_test_and_gone_after_it(folder: Path) -> N
     assert not list(folder.glob("postroom-test-*"))
 
 
+async def test_a_server_is_found_whatever_proxy_the_environment_names(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setattr(testing, "START_SECONDS", 15.0)
+    async with testing.server() as server, postroom.connect(server.address, server.token) as client:
+        assert (await testing.sandbox_account(client)).email.endswith("@sandbox.test")
+
+
 async def test_a_start_that_is_cancelled_leaves_nothing(folder: Path) -> None:
     starting = asyncio.ensure_future(testing.server().__aenter__())
     await eventually(lambda: running(folder))
