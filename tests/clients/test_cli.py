@@ -424,6 +424,17 @@ def test_a_reader_who_leaves_ends_it_quietly(cli: Cli, words: tuple[str, ...]) -
         assert "Error" not in process.stderr.read()
 
 
+def test_streams_that_are_closed_or_full_are_no_crash(cli: Cli) -> None:
+    cli.sandbox()
+    for line, code in (("accounts list >&-", 0), ("accounts list 2>&-", 0), ("accounts list >/dev/full", 1)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{POSTROOM} {line}"], check=False, env=cli.environment, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+
+
 def test_the_token_comes_from_option_environment_and_folder(cli: Cli, postroom: Up) -> None:
     token = (postroom.data / "token").read_text().strip()
     assert "TOKEN_INVALID" in cli("accounts", "list", code=1, POSTROOM_TOKEN="wrong").stderr

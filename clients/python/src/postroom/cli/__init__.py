@@ -12,12 +12,14 @@ A subcommand is a callable that takes the arguments after its name and returns a
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
 GROUP: Final = "postroom.commands"
@@ -104,6 +106,9 @@ def _built_in(name: str, words: Sequence[str]) -> int:
     if find_spec(_NEEDED) is None:
         _say(f"postroom: {name} needs more packages: pip install 'postroom[cli]'")
         return USAGE_ERROR
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it was closed before the command began: nobody reads
+            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
     try:
         return BUILT_IN[name].load()(words)
     except KeyboardInterrupt:
