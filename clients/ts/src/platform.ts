@@ -47,7 +47,10 @@ export interface TlsOptions {
 
 /** Options of `connect`. */
 export interface ConnectOptions {
-  /** For TLS with other roots or a client certificate; Node only, browsers use their own. */
+  /**
+   * For TLS with other roots or a client certificate; Node only, browsers use their own. An address that begins with `http://` or
+   * `unix:` stays plain.
+   */
   readonly tls?: TlsOptions;
 }
 
