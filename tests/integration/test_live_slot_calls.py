@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from postroom_server.backends.sandbox.positions import lasting_key
+from postroom_server.domain.accounts import SandboxProfile
 from postroom_server.domain.flags import FLAGGED, Flag
 from postroom_server.domain.keys import ItemKey, ItemKeys, ScopeId
 from postroom_server.domain.mailboxes import Role
@@ -17,18 +18,21 @@ from postroom_server.domain.sandbox_store import SandboxEdit
 from postroom_server.domain.storage import Bucket
 from postroom_server.errors import MessageNotFound
 from postroom_server.ids import MailboxId, MessageId
+from postroom_server.store import Store
 from postroom_server.workers.editing import Editing, MailboxUpdate
 from postroom_server.workers.entries import REMOTE
 from postroom_server.workers.places import find
 from postroom_server.workers.slot_commits import Look
 from pyroaring import BitMap
 
+from tests.fixtures.live import LiveNode
 from tests.fixtures.slots import (
     ANN,
     Ann,
     letter,
     looked,
     message_of,
+    open_ann,
     short,
 )
 
@@ -195,11 +199,13 @@ async def test_a_message_that_a_call_and_the_sync_find_at_once_is_told_once(ann:
     assert message_of(added).endswith(ids[key])
 
 
+@pytest.mark.parametrize("profile", list(SandboxProfile))
 @pytest.mark.parametrize("seen_between", [False, True])
 async def test_a_call_that_was_overtaken_does_not_tell_what_is_no_longer_so(
-    ann: Ann, seen_between: bool
+    live: LiveNode, store: Store, profile: SandboxProfile, seen_between: bool
 ) -> None:
     """The call flags the message, somebody else takes the flag away, sync reads both, then the call tells what it did."""
+    ann = await open_ann(live, store, profile)
     number = await ann.arrive("one")
     (added,) = await ann.told(1)
     message = MessageId(message_of(added).rpartition("/")[2])

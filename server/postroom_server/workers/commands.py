@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,9 +39,10 @@ from postroom_server.errors import (
     PostroomError,
 )
 from postroom_server.ids import AccountId, AttachmentId, MailboxId, MessageId
-from postroom_server.workers import places
+from postroom_server.workers import places, slot_commits
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.causes import api
+from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import Place
 from postroom_server.workers.supervisor import Supervisor
 
@@ -290,7 +292,9 @@ class Commands:
         }
         by_key = {place.key: (message, place) for message, place in found.items()}
         done = BitMap()
-        with worker.sync.editing(space, [place.number for place in found.values()], call.request_id):
+        told = _Told(worker, mail, call, next(iter(found.values())))
+        numbers = [place.number for place in found.values()]
+        with worker.sync.editing(space, numbers, call.request_id), worker.sync.slots.commits.view() as view:
             try:
                 async for item in mail.modify(call, list(by_key), edit):
                     message, place = by_key[item.key]
@@ -298,22 +302,40 @@ class Commands:
                     if item.outcome is Outcome.DONE:
                         done.add(place.number)
             finally:
-                await _bring_up(call, worker, next(iter(found.values())).record, done, edit)
+                await told.bring_up(done, edit, view)
         return results
 
 
-async def _bring_up(
-    call: Call, worker: AccountWorker, record: MailboxRecord | None, done: BitMap, edit: ItemEdit
-) -> None:
-    """The snapshot learns what was done, and sync has a look: it may not have been all."""
-    if record is None:
-        if done:
-            await worker.sync.slots.changed(done, edit, api(call.request_id))
-        worker.look()
-        return
-    if done:
-        await worker.sync.edited(record, _edited(record, done, edit))
-    worker.look(frozenset({ScopeId(record.row.key)}))
+class _Told:
+    """How the snapshot learns what a call has done to messages of one space; made before the provider is asked."""
+
+    __slots__ = ("_before", "_call", "_mail", "_record", "_worker")
+
+    def __init__(self, worker: AccountWorker, mail: MailAccount, call: Call, place: Place) -> None:
+        self._worker, self._mail, self._call, self._record = worker, mail, call, place.record
+        self._before = worker.ledger.positions.get(place.space)
+
+    async def bring_up(self, done: BitMap, edit: ItemEdit, view: slot_commits.View) -> None:
+        """The snapshot learns what was done, and sync has a look: it may not have been all.
+
+        Where sync has read meanwhile, it may know of later changes: then the provider is asked instead.
+        """
+        worker, record, call = self._worker, self._record, self._call
+        if record is None:
+            if done:
+                slots = worker.sync.slots
+                doubtful = await slots.changed(done, edit, api(call.request_id), view)
+                with suppress(PostroomError, LedgerMoved):
+                    await slots.arrived(self._mail, call, doubtful, call.request_id)
+            worker.look()
+            return
+        scope = ScopeId(record.row.key)
+        if done and worker.ledger.positions.get(record.space) == self._before:
+            await worker.sync.edited(record, _edited(record, done, edit))
+        elif done:
+            with suppress(PostroomError, LedgerMoved):
+                await worker.sync.read(self._mail, scope, settled=True)
+        worker.look(frozenset({scope}))
 
 
 def _edited(record: MailboxRecord, numbers: BitMap, edit: ItemEdit) -> Numbered:

@@ -7,7 +7,7 @@ the feed with the caller's request id before it answers; it refuses to know wher
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,7 @@ from postroom_server.workers.causes import Filed, api
 from postroom_server.workers.commands import MessageResult
 from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import Place, find, record_of, selectable
+from postroom_server.workers.slot_commits import View
 from postroom_server.workers.supervisor import Supervisor
 
 FILED_AT_ONCE: Final = 64
@@ -58,6 +59,8 @@ class _Batch:
     results: dict[MessageId, Moved] = field(default_factory=dict)
     items: list[ItemResult] = field(default_factory=list)
     filed: list[Filed] = field(default_factory=list)
+    view: View | None = None
+    """What was said of these messages by others since the call began."""
 
     @property
     def slots(self) -> bool:
@@ -99,7 +102,8 @@ class Moving:
 
         async def learn(batch: _Batch) -> None:
             done = batch.numbers(batch.of(Outcome.DONE))
-            await batch.worker.sync.slots.moved(done, origin, target.row.key, batch.cause)
+            slots = batch.worker.sync.slots
+            await _look(batch, await slots.moved(done, origin, target.row.key, batch.cause, batch.view))
 
         return await _run(batch, lambda keys: mover.move(call, keys, origin, target.row.key), learn, target)
 
@@ -133,7 +137,8 @@ class Moving:
             gone = [item for item in done if item.new_key is None]
             if trash is not None and len(gone) < len(done):
                 kept = [item for item in done if item.new_key is not None]
-                await slots.moved(batch.numbers(kept), None, trash.row.key, batch.cause)
+                key = trash.row.key
+                await _look(batch, await slots.moved(batch.numbers(kept), None, key, batch.cause, batch.view))
             if gone:
                 await slots.removed(batch.numbers(gone), batch.cause)
 
@@ -174,6 +179,8 @@ async def _run(
     if batch.places:
         with ExitStack() as causes:
             await _put_down(batch, target, causes)
+            if batch.slots:
+                batch.view = causes.enter_context(batch.worker.sync.slots.commits.view())
             try:
                 async for item in run(list(batch.places)):
                     batch.items.append(item)
@@ -211,6 +218,12 @@ async def _put_down(batch: _Batch, target: MailboxRecord | None, causes: ExitSta
     async for summary in batch.mail.summaries(batch.call, list(batch.places)):
         filing = sync.filing(target, summary.internet_message_id, request)
         batch.filed.append(causes.enter_context(filing))
+
+
+async def _look(batch: _Batch, keys: Sequence[ItemKey]) -> None:
+    """At messages of which more was said than what the call did."""
+    with suppress(PostroomError, LedgerMoved):
+        await batch.worker.sync.slots.arrived(batch.mail, batch.call, keys, batch.call.request_id)
 
 
 async def _learn(batch: _Batch, learn: Callable[[_Batch], Awaitable[None]]) -> None:

@@ -55,20 +55,23 @@ class Cursor:
 
 
 class View:
-    """What was committed by others since somebody began to look: it is newer than what he saw."""
+    """What was committed by others since somebody began to look: it is newer than what he saw.
 
-    __slots__ = ("overtaken",)
+    `overtaken` are messages of which something has changed, `shown` all of which something was said.
+    """
+
+    __slots__ = ("overtaken", "shown")
 
     def __init__(self) -> None:
-        self.overtaken = BitMap()
+        self.overtaken, self.shown = BitMap(), BitMap()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """A page on its way into the store, with what was asked about it.
 
-    `home`: the mailbox that the page speaks of, None if of all. `ground`: what was known when it was asked about it. `quiet`: nothing of it is news; `quiet_new`: new messages
-    are none.
+    `home`: the mailbox that the page speaks of, None if of all. `ground`: what was known when it was asked about it.
+    `quiet`: nothing of it is news; `quiet_new`: new messages are none.
     """
 
     page: Keyed
@@ -181,17 +184,25 @@ class SlotCommits:
             again = await self.index.keys(disputed)
         return translated.observed.present.numbers, list(again.values())
 
-    async def told(self, observed: Numbered, cause: Cause = REMOTE) -> None:
-        """Commits what is known without a page: what a call of ours has done. Raises LedgerMoved after MAX_MOVES."""
+    async def told(
+        self, observed: Numbered, cause: Cause = REMOTE, view: View | None = None
+    ) -> Sequence[ItemKey]:
+        """Commits what is known without a page: what a call of ours has done. Raises LedgerMoved after MAX_MOVES.
+
+        Returns:
+            Keys of which something else was said since the view began, earlier or later: look at them instead.
+        """
         for left in reversed(range(MAX_MOVES)):
             try:
                 async with self.ledger.lock:
-                    await self._commit(SlotPage(observed=observed), _Telling(cause=cause), None)
+                    doubtful = concerned(observed) & view.shown if view is not None else BitMap()
+                    known = only(observed, concerned(observed) - doubtful) if doubtful else observed
+                    await self._commit(SlotPage(observed=known), _Telling(cause=cause), view)
+                    return list((await self.index.keys(doubtful)).values())
             except LedgerMoved:
                 if not left:
                     raise
-            else:
-                return
+        return []
 
     def _unsummarised(self, look: Look, ground: Ground) -> list[ItemKey]:
         """New keys that would have to be told, but are not known well enough: they were there before the look began."""
@@ -209,6 +220,9 @@ class SlotCommits:
         changed = diff(telling.chunks, observed, self.ledger.marks.copy(), bits).numbers
         size = SILENT_CHANGES if telling.quiet else TOLD_CHANGES
         starts = range(0, max(len(changed), 1), size)
+        for other in self._views:
+            if other is not view:
+                other.shown |= concerned(observed)
         for start in starts:
             numbers = changed[start : start + size]
             last = start == starts[-1]

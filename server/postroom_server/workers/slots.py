@@ -253,17 +253,24 @@ class SlotSync:
 
     # --- what a call of ours has just done ----------------------------------------------------------------------
 
-    async def changed(self, numbers: BitMap, edit: ItemEdit, cause: Cause = REMOTE) -> None:
-        """These messages have this difference of flags and mailboxes now."""
-        await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()), cause)
+    async def changed(
+        self, numbers: BitMap, edit: ItemEdit, cause: Cause = REMOTE, view: View | None = None
+    ) -> Sequence[ItemKey]:
+        """These messages have this difference of flags and mailboxes now; answers as `SlotCommits.told`."""
+        return await self.commits.told(slots.edited(numbers, edit, self.commits.numbers()), cause, view)
 
     async def moved(
-        self, numbers: BitMap, source: MailboxKey | None, to: MailboxKey, cause: Cause = REMOTE
-    ) -> None:
-        """These messages are in `to` now and not in `source` any more; None: in no other mailbox."""
+        self,
+        numbers: BitMap,
+        source: MailboxKey | None,
+        to: MailboxKey,
+        cause: Cause = REMOTE,
+        view: View | None = None,
+    ) -> Sequence[ItemKey]:
+        """These messages are in `to` now and not in `source` any more (None: in no other mailbox); answers as `told`."""
         known = self.commits.numbers()
         left = list(known.values()) if source is None else [known.get(source, 0)]
-        await self.commits.told(slots.moved(numbers, known.get(to, 0), left), cause)
+        return await self.commits.told(slots.moved(numbers, known.get(to, 0), left), cause, view)
 
     async def removed(self, numbers: BitMap, cause: Cause = REMOTE) -> None:
         """These messages are gone for good."""
