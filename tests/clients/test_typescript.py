@@ -222,16 +222,21 @@ async def test_the_sqlite_example_keeps_each_arrival_once_though_it_is_killed(
 ) -> None:
     async with client_package.connect(postroom.grpc_address, postroom.token) as client:
         sent: list[str] = []
+
+        async def write() -> None:
+            subject = f"Letter {len(sent)}"
+            raw = f"From: {account.email}\r\nTo: {account.email}\r\nSubject: {subject}\r\n\r\nHello\r\n"
+            await client.upload(account.name, raw.encode(), request_id=uuid.uuid4().hex)
+            sent.append(subject)
+
         for _ in range(3):
             keeper.start()
             for _ in range(4):
-                subject = f"Letter {len(sent)}"
-                raw = f"From: {account.email}\r\nTo: {account.email}\r\nSubject: {subject}\r\n\r\nHello\r\n"
-                await client.upload(account.name, raw.encode(), request_id=uuid.uuid4().hex)
-                sent.append(subject)
+                await write()
             await eventually(lambda: len(set(keeper.subjects())) >= len(sent) - 2, within=20)
             keeper.end(signal.SIGKILL)
         keeper.start()
+        await write()  # once it is kept the program is up, and ends as it is asked to
         wanted = sorted([*sent, *sent])  # each letter is in two mailboxes of the account: sent and inbox
         await eventually(lambda: sorted(keeper.subjects()) == wanted, within=20)
     assert keeper.end(signal.SIGTERM) == 0
