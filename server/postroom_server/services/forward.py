@@ -12,7 +12,7 @@ that is cancelled explicitly does not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
@@ -100,7 +100,7 @@ class Relay:
         open_stream: Any = self._peers.channel(address).unary_stream(METHOD.get())
         return self._answers(open_stream, request.SerializeToString(), context)
 
-    async def upload(self, address: str, pieces: Sequence[Any], context: Context) -> bytes:
+    async def upload(self, address: str, pieces: Iterable[Any], context: Context) -> bytes:
         """The owner's one answer to a stream of requests, which were taken in before. Raises Relayed."""
         open_stream: Any = self._peers.channel(address).stream_stream(METHOD.get())
         sent = [piece.SerializeToString() for piece in pieces]

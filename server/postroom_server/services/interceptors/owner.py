@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, Final
 
 import grpc
 
 from postroom_server.domain.ownership import Directory, Local, Remote
-from postroom_server.errors import MessageTooLarge, OwnerUnknown, RequestInvalid
+from postroom_server.errors import LimitExceeded, MessageTooLarge, OwnerUnknown, RequestInvalid
 from postroom_server.ids import AccountId, BadName, account_in, account_name
 from postroom_server.services.calling import DEFAULT_DEADLINE_SECONDS, Context, first, notes, remaining
 from postroom_server.services.contract import Method, methods
 from postroom_server.services.errors import Relayed
 from postroom_server.services.forward import HOP, Relay
-from postroom_server.services.interceptors.wrapping import Continuation, Handler, behaviour_of, replaced
+from postroom_server.services.interceptors.wrapping import (
+    Behaviour,
+    Continuation,
+    Handler,
+    behaviour_of,
+    replaced,
+)
 from postroom_server.telemetry.metrics import Metrics
 
 FIRST_PAUSE_SECONDS: Final = 0.05
@@ -31,6 +38,9 @@ PIECE_BYTES: Final = 64
 """What a piece costs beside its bytes, so that empty ones come to an end too."""
 MAX_UPLOAD_BYTES: Final = 33 * 1024 * 1024
 """Of an upload's pieces together, which are taken in before its owner is asked; what is larger is no message for sure."""
+MAX_HELD_BYTES: Final = 192 * 1024 * 1024
+"""Of the uploads that a node has taken in and not finished, all together; what would be more is to be tried again."""
+HELD_RETRY_SECONDS: Final = 1.0
 AGAIN: Final = frozenset({"OWNER_UNKNOWN", "SERVER_DRAINING", ""})
 """Reasons of UNAVAILABLE that another look at the leases may cure; without a reason, the node was not reached."""
 
@@ -61,6 +71,7 @@ class OwnerInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, directory: Directory, relay: Relay, metrics: Metrics, served: frozenset[str]) -> None:
         self._directory, self._relay, self._metrics, self._served = directory, relay, metrics, served
+        self._held = Held()
 
     async def intercept_service(self, continuation: Continuation, details: Any) -> Handler:
         """Wraps the handlers of the methods in NEED_OWNER."""
@@ -104,21 +115,25 @@ class OwnerInterceptor(grpc.aio.ServerInterceptor):
                     if began or not search.may_go_on(error):
                         raise
 
-        async def uploading(requests: AsyncIterator[Any], context: Context) -> Any:
-            pieces = await _taken_in(requests)
-            search = _Search(self._directory, method, pieces[0], context)
-            place = await search.place()
-            try:
-                if isinstance(place, Local):
-                    return await behaviour(_again(pieces), context)
-                return await self._relay.upload(self._noted(place), pieces, context)
-            except (Relayed, OwnerUnknown) as error:
-                self._count(error)
-                raise
-
         if handler.request_streaming:
-            return replaced(handler, uploading)
+            return replaced(handler, self._uploading(method, behaviour))
         return replaced(handler, streaming if handler.response_streaming else answering)
+
+    def _uploading(self, method: Method, behaviour: Behaviour) -> Behaviour:
+        async def uploading(requests: AsyncIterator[Any], context: Context) -> Any:
+            with self._held.room() as take:
+                pieces = await _taken_in(requests, take)
+                search = _Search(self._directory, method, pieces[0], context)
+                place = await search.place()
+                try:
+                    if isinstance(place, Local):
+                        return await behaviour(_again(pieces), context)
+                    return await self._relay.upload(self._noted(place), pieces, context)
+                except (Relayed, OwnerUnknown) as error:
+                    self._count(error)
+                    raise
+
+        return uploading
 
     def _noted(self, place: Remote) -> str:
         notes().relayed_to = place.address
@@ -129,23 +144,54 @@ class OwnerInterceptor(grpc.aio.ServerInterceptor):
             self._metrics.relayed.labels(error.code.name).inc()
 
 
-async def _taken_in(requests: AsyncIterator[Any]) -> list[Any]:
-    """All pieces of an upload, the first one without a size. Raises MessageTooLarge, RequestInvalid."""
-    pieces: list[Any] = []
+class Held:
+    """The bytes of the uploads that a node has taken in."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    @contextmanager
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """Room for one upload: takes so many more bytes, or raises LimitExceeded; all are given back at the end."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if self._bytes + size > MAX_HELD_BYTES:
+                full = LimitExceeded("this node has too many uploads at once", limitBytes=str(MAX_HELD_BYTES))
+                full.retry_after = HELD_RETRY_SECONDS
+                raise full
+            self._bytes += size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._bytes -= taken
+
+
+async def _taken_in(requests: AsyncIterator[Any], take: Callable[[int], None]) -> deque[Any]:
+    """All pieces of an upload. Raises MessageTooLarge, RequestInvalid, LimitExceeded."""
+    pieces: deque[Any] = deque()
     size = 0
     async for request in requests:
-        pieces.append(request)
-        size += request.ByteSize() + PIECE_BYTES
+        more = request.ByteSize() + PIECE_BYTES
+        size += more
         if size > MAX_UPLOAD_BYTES:
             raise MessageTooLarge(limitBytes=str(MAX_UPLOAD_BYTES))
+        take(more)
+        pieces.append(request)
     if not pieces:
         raise RequestInvalid("parent", "is needed")
     return pieces
 
 
-async def _again(pieces: Sequence[Any]) -> AsyncIterator[Any]:
-    for piece in pieces:
-        yield piece
+async def _again(pieces: deque[Any]) -> AsyncIterator[Any]:
+    """The pieces, each of which is let go of as it is read."""
+    while pieces:
+        yield pieces.popleft()
 
 
 class _Search:
