@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from postroom_server.domain.accounts import State
@@ -24,7 +25,13 @@ from postroom_server.domain.changes import (
 from postroom_server.domain.cursors import Cursors
 from postroom_server.domain.flags import SEEN
 from postroom_server.domain.storage import Commit
-from postroom_server.errors import AccountNotFound, CursorExpired, CursorForeign, CursorMalformed
+from postroom_server.errors import (
+    AccountNotFound,
+    CursorExpired,
+    CursorForeign,
+    CursorMalformed,
+    StoreUnavailable,
+)
 from postroom_server.ids import AccountId, MessageId
 from postroom_server.services.convert.changes import encode_change, passes
 from postroom_server.store import Store
@@ -441,3 +448,37 @@ async def test_a_watch_survives_a_store_that_is_killed(writer, readers, valkey):
         await writer.write(ann, 1)
         await eventually(lambda: len(entries(frames)) == len(writer.written[ann]), within=10)
     assert entries(frames) == writer.written[ann]
+
+
+class Faltering:
+    """A feed log whose store is away for one answer: the second one about the ends of the shards."""
+
+    def __init__(self, feed: Any) -> None:
+        self._feed, self.asked = feed, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._feed, name)
+
+    async def heads(self, shards: Any) -> Any:
+        self.asked += 1
+        if self.asked == 2:
+            raise StoreUnavailable
+        return await self._feed.heads(shards)
+
+
+async def test_a_watch_survives_a_store_that_is_away_when_it_says_that_it_has_caught_up(
+    writer, readers, store
+):
+    await writer.register("ann")
+    feed = Faltering(store.feed)
+    faltering = FeedReader(
+        feed, readers.tailer, Cursors(KEY, store.identity.store_id), WallClock(), SHARDS, passes
+    )
+    frames = faltering.watch(WatchOptions(account=None, start=StartFrom.EARLIEST))
+    try:
+        told = [await anext(frames) for _ in range(3)]
+    finally:
+        await frames.aclose()
+    assert feed.asked == 3
+    assert [type(one) for one in told] == [CheckpointFrame, EntryFrame, CheckpointFrame]
+    assert told[-1].lag_changes == 0

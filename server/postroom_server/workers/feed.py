@@ -9,8 +9,8 @@ says when to look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final, Protocol, TypeVar
 
 from postroom_server.domain.cursors import Cursors
 from postroom_server.domain.ports import Clock
@@ -32,6 +32,8 @@ STORE_PAUSE_SECONDS: Final = 0.2
 STORE_PATIENCE_SECONDS: Final = 20.0
 """How long a watch waits for the store before it ends with `STORE_UNAVAILABLE`."""
 DRAIN_RETRY_SECONDS: Final = 0.5
+
+T = TypeVar("T")
 
 Passes = Callable[[bytes, WatchOptions], bool]
 Entries = list[EntryFrame]
@@ -112,14 +114,14 @@ class FeedReader:
         told = loop.time()
         dirty: set[Shard] | None = None
         while not self._tailer.stopping:
-            frames = await self._patiently(reading, dirty)
+            frames = await self._patiently(_more(reading, dirty))
             for frame in frames:
                 if isinstance(frame, ResetFrame) or self._passes(frame.entry, options):
                     yield frame
                     told = loop.time()
             caught_up = behind and not frames
             if caught_up or loop.time() - told >= options.heartbeat * 0.9:
-                checkpoint = await self._checkpoint(reading)
+                checkpoint = await self._patiently(lambda _: self._checkpoint(reading))
                 behind = checkpoint.lag_changes > 0
                 yield checkpoint
                 told = loop.time()
@@ -127,14 +129,15 @@ class FeedReader:
             if not frames:
                 dirty = await interest.wait(told + options.heartbeat * 0.9 - loop.time())
 
-    async def _patiently(self, reading: Reading, dirty: set[Shard] | None) -> Frames:
-        """Reads on, through a store that is away for a while."""
+    async def _patiently(self, ask: Callable[[bool], Awaitable[T]]) -> T:
+        """What `ask` answers, through a store that is away for a while; it is told whether it was asked before."""
         until = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
+        asked = False
         while True:
             try:
-                return await reading.more(0, dirty)
+                return await ask(asked)
             except StoreUnavailable:
-                dirty = None
+                asked = True
                 if self._tailer.stopping or asyncio.get_running_loop().time() >= until:
                     raise
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
@@ -181,3 +184,8 @@ class FeedReader:
         return FeedList(
             entries=entries, cursor=cursor, head_cursor=head, earliest_cursor=earliest, reset=reset
         )
+
+
+def _more(reading: Reading, dirty: set[Shard] | None) -> Callable[[bool], Awaitable[Frames]]:
+    """Reads on in the dirty shards; after a failure in all of them, as hints may have been lost with it."""
+    return lambda again: reading.more(0, None if again else dirty)
