@@ -12,15 +12,17 @@ from postroom_server.domain.accounts import SandboxProfile
 from postroom_server.domain.flags import FLAGGED, Flag
 from postroom_server.domain.keys import ItemKey, ItemKeys, ScopeId
 from postroom_server.domain.mailboxes import Role
-from postroom_server.domain.messages import ByteStream
+from postroom_server.domain.messages import ByteStream, Message
 from postroom_server.domain.ports import Call, ItemEdit, ItemResult, Location, Observations, Outcome
 from postroom_server.domain.sandbox_store import SandboxEdit
 from postroom_server.domain.storage import Bucket
-from postroom_server.errors import MessageNotFound
+from postroom_server.errors import MessageNotFound, ProviderUnreachable
 from postroom_server.ids import MailboxId, MessageId
 from postroom_server.store import Store
+from postroom_server.workers.commands import Commands
 from postroom_server.workers.editing import Editing, MailboxUpdate
 from postroom_server.workers.entries import REMOTE
+from postroom_server.workers.filing import Filing
 from postroom_server.workers.places import find
 from postroom_server.workers.slot_commits import Look
 from pyroaring import BitMap
@@ -231,3 +233,26 @@ async def test_a_call_that_was_overtaken_does_not_tell_what_is_no_longer_so(
     last = list(changes[-1].flags_changed.flags) if changes else []
     assert "$flagged" not in last
     assert len(changes) in (0, 2)
+
+
+class _Unreadable(Commands):
+    """Reads no message."""
+
+    async def get_message(self, *_: object, **__: object) -> Message:
+        raise ProviderUnreachable("gone", stage="closed")
+
+
+@pytest.mark.parametrize("profile", list(SandboxProfile))
+async def test_a_message_that_was_filed_and_cannot_be_read_is_filed(
+    live: LiveNode, store: Store, profile: SandboxProfile
+) -> None:
+    """The provider goes away between the message and its summary: an error would have the caller file it again."""
+    ann = await open_ann(live, store, profile)
+    filing = Filing(live.supervisor, _Unreadable(live.supervisor))
+    made = await filing.append(
+        live.call(), ANN, MailboxId("drafts"), letter("draft"),
+        internet_message_id="draft@example.org", flags=frozenset(), received=None,
+    )  # fmt: skip
+    assert made is None
+    (added,) = await ann.told(1, settle=False)
+    assert added.message_added.message.subject == "draft"

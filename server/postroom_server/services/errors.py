@@ -27,6 +27,7 @@ from postroom_server.errors import (
     OwnerUnknown,
     PostroomError,
 )
+from postroom_server.workers.ledger import LedgerMoved
 
 DOMAIN: Final = "postroom"
 MAX_MESSAGE: Final = 1_000
@@ -137,7 +138,7 @@ def known(error: BaseException, request_id: str = "") -> PostroomError:
         return DeadlineExceeded()
     if isinstance(error, AccountGone):
         return AccountNotFound()
-    if isinstance(error, Fenced | Conflict):
+    if isinstance(error, Fenced | Conflict | LedgerMoved):
         return OwnerUnknown()
     return Internal(requestId=request_id)
 

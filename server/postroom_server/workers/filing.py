@@ -14,7 +14,7 @@ from postroom_server.domain.keys import ItemKey, ScopeId, split_key
 from postroom_server.domain.mailboxes import MailboxRecord
 from postroom_server.domain.messages import CHUNK_BYTES, ByteStream, Message, View
 from postroom_server.domain.ports import Call, MailAccount, Numbering
-from postroom_server.errors import Fenced, MessageNotFound, PostroomError
+from postroom_server.errors import Fenced, PostroomError
 from postroom_server.ids import AccountId, MailboxId, MessageId
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.causes import Filed
@@ -54,12 +54,12 @@ class Filing:
         return await self.shown(call, account, found)
 
     async def shown(self, call: Call, account: AccountId, message: MessageId | None) -> Message | None:
-        """The message in the view BASIC; None when it is gone again."""
+        """The message in the view BASIC; None when it is gone again or cannot be read now: it is stored all the same."""
         if message is None:
             return None
         try:
             return await self._commands.get_message(call, account, message, view=View.BASIC, text_budget=0)
-        except MessageNotFound:
+        except (PostroomError, LedgerMoved, Fenced):
             return None
 
 

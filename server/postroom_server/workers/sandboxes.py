@@ -20,10 +20,11 @@ from postroom_server.domain.ports import Call, Clock
 from postroom_server.domain.sandbox_play import SandboxPlay
 from postroom_server.domain.sandbox_store import Refusal
 from postroom_server.domain.storage import AccountStore
-from postroom_server.errors import AccountGone, AccountNotFound, CapabilityMissing, PostroomError
+from postroom_server.errors import AccountGone, AccountNotFound, CapabilityMissing, Fenced, PostroomError
 from postroom_server.ids import AccountId, MailboxId
 from postroom_server.workers.account import AccountWorker
 from postroom_server.workers.filing import Filing, arrival
+from postroom_server.workers.ledger import LedgerMoved
 from postroom_server.workers.places import record_of
 from postroom_server.workers.supervisor import Supervisor
 
@@ -65,7 +66,7 @@ class Sandboxes:
         try:
             async with asyncio.timeout_at(early.deadline):
                 return await self._arrived(early, worker, mailbox, key)
-        except (TimeoutError, PostroomError):
+        except (TimeoutError, PostroomError, LedgerMoved, Fenced):
             return None
 
     async def _arrived(
