@@ -9,8 +9,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CI ?=
 ARGS ?=
-TEST_ORDER := unit wire proto property contract integration gateway acceptance clients docs
-TESTS ?= $(wildcard $(TEST_ORDER:%=tests/%))
+TESTS_TOGETHER := $(wildcard $(addprefix tests/,unit wire proto property contract integration gateway acceptance))
+TESTS_ALONE := $(wildcard $(addprefix tests/,clients docs))
+TESTS ?=
+WORKERS ?= 3
+NOTHING_CHOSEN := 5
 BENCH ?= latency
 ROUNDS ?= 5
 SEED ?=
@@ -29,8 +32,13 @@ run: $(RUN) ## Start Postroom on http://127.0.0.1:8080 with its data in ./.postr
 	@exec $(BIN)/postroom up --dev $(ARGS)
 
 .PHONY: test
-test: $(DEV) $(GO) $(NODE) debian ## Run every test, quick ones first (a part: TESTS=tests/unit, options of pytest: ARGS="-k feed")
+test: $(DEV) $(GO) $(NODE) debian ## Run every test, files beside one another (a part: TESTS=tests/unit, options of pytest: ARGS="-k feed")
+ifdef TESTS
 	@$(BIN)/pytest $(TESTS) $(ARGS)
+else
+	@$(BIN)/pytest $(TESTS_TOGETHER) --numprocesses $(WORKERS) --dist loadfile $(ARGS) || [ $$? -eq $(NOTHING_CHOSEN) ]
+	@$(BIN)/pytest $(TESTS_ALONE) $(ARGS) || [ $$? -eq $(NOTHING_CHOSEN) ]
+endif
 
 ##@ For changes
 
