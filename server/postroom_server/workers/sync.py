@@ -25,7 +25,7 @@ from postroom_server.domain.storage import Chunk, Position
 from postroom_server.domain.sync import SpaceDiff, diff, marks_of, slices, span_bits, touched, without
 from postroom_server.errors import MailboxNotFound, ProviderCursorExpired
 from postroom_server.workers.causes import Causes, Filed
-from postroom_server.workers.entries import REMOTE, Entries
+from postroom_server.workers.entries import REMOTE, RESYNC, Entries
 from postroom_server.workers.ledger import Ledger, LedgerMoved, Patch
 from postroom_server.workers.slot_commits import SlotCommits
 from postroom_server.workers.slots import SlotSync
@@ -188,7 +188,15 @@ class Sync:
         raise LedgerMoved
 
     async def _reset(self, record: MailboxRecord, reason: ResetReason) -> None:
+        """The position is of no use any more: the mailbox is read whole. Its messages stay, if their numbers hold."""
         async with self.ledger.lock:
+            position = self.ledger.positions.get(record.space)
+            if reason is not ResetReason.UIDVALIDITY_CHANGED and position is not None:
+                revision = position.revision + 1
+                again = Patch(positions={record.space: replace(position, cursor=b"", revision=revision)})
+                again.entries.append(self._entries.mailbox_reset(record, reason, revision))
+                await self.ledger.commit(again)
+                return
             chunks = await self.ledger.chunks(record.space, None)
             patch = Patch(
                 positions={record.space: None},
@@ -201,7 +209,9 @@ class Sync:
     async def _read(self, mail: MailAccount, record: MailboxRecord, scope: ScopeId) -> None:
         position = self.ledger.positions.get(record.space) if record.space else None
         since = position.cursor if position is not None and position.cursor else None
-        silent = not record.announce and since is None
+        complete = position is not None and position.fresh_ms > 0
+        silent = not record.announce and since is None and not complete
+        cause = RESYNC if complete and since is None else REMOTE
         call = Call(deadline=_deadline(READING_SECONDS), lane=Lane.SYNC if since else Lane.BULK)
         seen = BitMap()
         pages = mail.changes(call, scope, ProviderCursor(since) if since else None)
@@ -212,7 +222,7 @@ class Sync:
             if page.whole and page.cursor is not None:
                 observed = replace(observed, gone=await self._missing(record, page, seen))
             for piece in slices(observed, SILENT_BATCH if silent else ENTRY_BATCH):
-                record = await self._apply(mail, call, record, piece, silent=silent)
+                record = await self._apply(mail, call, record, piece, cause, silent=silent)
 
     async def _missing(self, record: MailboxRecord, page: Numbered, seen: BitMap) -> NumberedKeys:
         """What the snapshot holds and a complete reading did not show."""
@@ -223,7 +233,14 @@ class Sync:
         return replace(page.gone, numbers=(page.gone.numbers | members) - seen)
 
     async def _apply(
-        self, mail: MailAccount, call: Call, record: MailboxRecord, piece: Numbered, *, silent: bool
+        self,
+        mail: MailAccount,
+        call: Call,
+        record: MailboxRecord,
+        piece: Numbered,
+        cause: Cause,
+        *,
+        silent: bool,
     ) -> MailboxRecord:
         """Commits one slice; returns the record, which the first one gives its space."""
         summaries: Mapping[int, Summary] = {}
@@ -238,7 +255,7 @@ class Sync:
                 patch.mailboxes[record.number] = record
             elif piece.epoch != record.epoch:
                 raise ProviderCursorExpired(ResetReason.UIDVALIDITY_CHANGED)
-            if await self._fill(patch, record, piece, summaries, silent=silent):
+            if await self._fill(patch, record, piece, summaries, cause, silent=silent):
                 await self.ledger.commit(patch)
         return record
 
@@ -269,6 +286,7 @@ class Sync:
         record: MailboxRecord,
         piece: Numbered,
         summaries: Mapping[int, Summary],
+        cause: Cause,
         *,
         silent: bool,
     ) -> bool:
@@ -296,7 +314,7 @@ class Sync:
             fresh_ms=self._now_ms() if piece.cursor is not None else position.fresh_ms,
         )
         if not silent:
-            self._announce(patch, record, found, summaries, position.span_bits, revision)
+            self._announce(patch, record, found, summaries, patch.positions[space] or position, cause)
         return True
 
     def _announce(
@@ -305,26 +323,27 @@ class Sync:
         record: MailboxRecord,
         found: SpaceDiff,
         summaries: Mapping[int, Summary],
-        bits: int,
-        revision: int,
+        position: Position,
+        otherwise: Cause,
     ) -> None:
+        bits, revision = position.span_bits, position.revision
         marks, space, make = patch.marks, record.space, self._entries
         assert marks is not None
         for number in found.added:
             summary = summaries[number]
             flags = marks.flags(marks_of(found.chunks[number >> bits], number))
-            cause = self.causes.of_added((record.number,), summary.internet_message_id, REMOTE)
+            cause = self.causes.of_added((record.number,), summary.internet_message_id, otherwise)
             patch.entries.append(make.message_added((record.number,), (space, number), summary, flags, cause))
         for number, change in sorted(found.changed.items()):
             place = (space, number)
             before, after = marks.flags(change.before), marks.flags(change.after)
             patch.entries.append(
-                make.flags_changed(place, before, after, self.causes.of(place, REMOTE), revision)
+                make.flags_changed(place, before, after, self.causes.of(place, otherwise), revision)
             )
         for number in found.removed:
             patch.entries.append(
                 make.message_removed(
-                    (record.number,), (space, number), self.causes.of((space, number), REMOTE)
+                    (record.number,), (space, number), self.causes.of((space, number), otherwise)
                 )
             )
 
@@ -332,7 +351,7 @@ class Sync:
         """Commits what a call of ours has just done, so that it is in the feed before the provider's echo."""
         async with self.ledger.lock:
             patch = Patch()
-            if await self._fill(patch, record, piece, {}, silent=False):
+            if await self._fill(patch, record, piece, {}, REMOTE, silent=False):
                 await self.ledger.commit(patch)
 
     def _now_ms(self) -> int:
