@@ -25,7 +25,7 @@ async def sent(rest: Rest, name: str, state: str = "RELAYED") -> dict[str, Any]:
 
     async def reached() -> dict[str, Any]:
         found: dict[str, Any] = (await rest.get(f"/v1/{name}"))["submission"]
-        assert found["state"] == state, found
+        assert found["state"] == state, found["attempts"]
         return found
 
     return await eventually(reached, within=SENT_WITHIN)

@@ -16,6 +16,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -107,7 +108,7 @@ class Child:
             began = clock()
             try:
                 pid, code = await self._live()
-            except OSError as error:
+            except (OSError, subprocess.SubprocessError) as error:
                 self.deaths += 1
                 say(f"{self.name} cannot be started: {error}")
             else:
