@@ -126,15 +126,15 @@ async def test_the_watch_tells_its_own_connection(dovecot: Dovecot, dialogues: D
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "XOAUTH2"])
 @pytest.mark.parametrize("user", ["ann", "reject", "busy"])
 async def test_an_smtp_login_is_told_without_its_secret(
-    smtpd: Smtpd, dialogues: Dialogues, mechanism: str, user: str
+    scripted_smtpd: Smtpd, dialogues: Dialogues, mechanism: str, user: str
 ) -> None:
-    smtpd.switches.mechanisms = (mechanism,)
-    server = MailServer(host="localhost", port=smtpd.port, username=user, security=Security.NONE)
+    scripted_smtpd.switches.mechanisms = (mechanism,)
+    server = MailServer(host="localhost", port=scripted_smtpd.port, username=user, security=Security.NONE)
     record = account_record(ANN, "ann@mail.test", Kind.IMAP)
     record = replace(record, smtp=server)
     credentials = Token(user, CANARY) if mechanism == "XOAUTH2" else Password(user)
     sender = SmtpSender(
-        record, credentials, LoopbackEgress(), smtpd.client_context(), plaintext_allowed=True,
+        record, credentials, LoopbackEgress(), scripted_smtpd.client_context(), plaintext_allowed=True,
         dialogue=dialogues.of(ANN),
     )  # fmt: skip
     message = OutgoingMessage(
@@ -158,17 +158,17 @@ async def test_an_smtp_login_is_told_without_its_secret(
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "XOAUTH2"])
 @pytest.mark.parametrize("code", ["535 5.7.8", "454 4.7.0", "501 5.5.2"])
 async def test_a_server_that_repeats_the_secret_is_quoted_nowhere(
-    smtpd: Smtpd, dialogues: Dialogues, mechanism: str, code: str
+    scripted_smtpd: Smtpd, dialogues: Dialogues, mechanism: str, code: str
 ) -> None:
     secret = 'canary"5up3r'
     coded = base64.b64encode(f"user=ann\1auth=Bearer {secret}\1\1".encode()).decode()
-    smtpd.switches.mechanisms = (mechanism,)
-    smtpd.switches.replies["AUTH"] = f"{code} no: {secret} {secret.upper()} {coded}"
-    server = MailServer(host="localhost", port=smtpd.port, username="ann", security=Security.NONE)
+    scripted_smtpd.switches.mechanisms = (mechanism,)
+    scripted_smtpd.switches.replies["AUTH"] = f"{code} no: {secret} {secret.upper()} {coded}"
+    server = MailServer(host="localhost", port=scripted_smtpd.port, username="ann", security=Security.NONE)
     record = replace(account_record(ANN, "ann@mail.test", Kind.IMAP), smtp=server)
     credentials = Token("ann", secret) if mechanism == "XOAUTH2" else Password("ann", secret)
     sender = SmtpSender(
-        record, credentials, LoopbackEgress(), smtpd.client_context(), plaintext_allowed=True,
+        record, credentials, LoopbackEgress(), scripted_smtpd.client_context(), plaintext_allowed=True,
         dialogue=dialogues.of(ANN),
     )  # fmt: skip
     envelope = SmtpEnvelope(sender="ann@mail.test", recipients=("ben@mail.test",))

@@ -110,4 +110,4 @@ async def test_answers_that_are_lost_are_decided_by_reading(
     assert sorted(map(str, await ann.facts(5))) == sorted(
         ["('moved', 'inbox', 'sent')"] * 2 + ["('removed', 'inbox')"] * 2 + ["('added', 'new', 'inbox')"]
     )
-    assert tries >= 3
+    assert tries >= 2, "one that was not written, one whose answer was lost"

@@ -82,9 +82,7 @@ class Supervised:
         """Everything it started and that still runs."""
         with contextlib.suppress(psutil.NoSuchProcess):
             self._seen |= {one.pid: one for one in psutil.Process(self.process.pid).children(recursive=True)}
-        return [
-            one for one in self._seen.values() if one.is_running() and one.status() != psutil.STATUS_ZOMBIE
-        ]
+        return [one for one in self._seen.values() if _lives(one)]
 
     def close(self) -> None:
         left = self.children()
@@ -100,6 +98,12 @@ def folder() -> Iterator[Path]:
     """Short, unlike pytest's own: unix sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="up-") as name:
         yield Path(name)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 @pytest.fixture
