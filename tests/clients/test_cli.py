@@ -98,7 +98,7 @@ class Cli:
         process = subprocess.Popen(
             [POSTROOM, *words], cwd=self.folder, text=True, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's is ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a background job ignores it
         )  # fmt: skip
         try:
             yield process
