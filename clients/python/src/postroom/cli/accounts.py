@@ -98,7 +98,9 @@ def _add_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sandbox", action="store_true", help="a mailbox in the server itself, to try things"
     )
-    parser.add_argument("--profile", type=str.lower, choices=PROFILES, help="what a sandbox account behaves like")
+    parser.add_argument(
+        "--profile", type=str.lower, choices=PROFILES, help="what a sandbox account behaves like"
+    )
     for protocol in ("imap", "smtp"):
         group = parser.add_argument_group(protocol.upper())
         group.add_argument(f"--{protocol}-host", default="", metavar="HOST")
