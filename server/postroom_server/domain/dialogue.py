@@ -1,8 +1,8 @@
 """The dialogue with a provider as people may see it: lines of text in which nothing secret is left.
 
-It owns the shape of a line, the port by which a backend says one, and how a secret is recognised that a server repeats. It refuses to keep anything (`workers/dialogues.py`
-does) and to know a protocol: each backend masks its own, before a line leaves it. What a line may never hold: a password,
-a token, or what a message says; its size stands in its place.
+It owns the shape of a line, the port by which a backend says one, and how a secret is recognised that a server repeats. It
+refuses to keep anything (`workers/dialogues.py` does) and to know a protocol: each backend masks its own, before a line
+leaves it. What a line may never hold: a password, a token, or what a message says; its size stands in its place.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -24,6 +25,7 @@ MIN_TRACE: Final = 4
 MIN_REPLACED: Final = 6
 """Characters of a secret that is cut out of a text: what is left around a shorter one would tell it."""
 _BESIDE: Final = re.compile(r"[\W_]+")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Direction(StrEnum):
@@ -130,6 +132,35 @@ class Secrets:
         return MASK if self.stand_in(text) else text
 
 
+class Teller:
+    """Tells what happens to one connection, and keeps to itself what is secret while it logs in."""
+
+    __slots__ = ("_hidden", "_log")
+
+    def __init__(self, log: SessionLog = SILENCE) -> None:
+        self._log = log
+        self._hidden = Secrets()
+
+    @contextmanager
+    def hiding(self, *secrets: bytes) -> Iterator[None]:
+        """Within it, what the server says is not shown where it repeats one of these, and errors are without them."""
+        self._hidden = Secrets(*secrets)
+        try:
+            yield
+        finally:
+            self._hidden = Secrets()
+
+    def cleaned(self, text: str) -> str:
+        """A text of the server, without what is hidden now."""
+        return self._hidden.cleaned(text)
+
+    def event(self, text: str) -> None:
+        """Something happened to the connection."""
+        if self._log.open:
+            told = MASK if self._hidden.stand_in(text) else printable(text, instead=" ")
+            self._log.say(Direction.EVENT, told)
+
+
 def _codings(secret: bytes) -> Iterator[str]:
     """The secret as text, with its codings; in base64 wherever it may begin in what was coded."""
     yield secret.decode("utf-8", "replace")
@@ -142,6 +173,11 @@ def _codings(secret: bytes) -> Iterator[str]:
 
 def _letters(text: str) -> str:
     return _BESIDE.sub("", text.casefold())
+
+
+def printable(text: bytes | str, *, instead: str = "") -> str:
+    """Text without what would move a reader's terminal or turn the line around."""
+    return _UNPRINTABLE.sub(instead, text.decode("utf-8", "replace") if isinstance(text, bytes) else text)
 
 
 def size(count: int) -> str:

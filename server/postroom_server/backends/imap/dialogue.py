@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 from postroom_server.backends.imap.wire.splitter import Parts
-from postroom_server.domain.dialogue import MASK, SILENCE, Direction, Secrets, SessionLog, size
+from postroom_server.domain.dialogue import MASK, SILENCE, Direction, SessionLog, Teller, printable, size
 
 __all__ = ["Told", "shown_command", "shown_response"]
 
@@ -38,37 +37,36 @@ _PIECE: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)|~?\{(\d{1,10})\+?\}
 _RESPONSE: Final = re.compile(rb"\* (?:\d{1,10} +)?([A-Za-z][A-Za-z0-9.\-]{0,31})(?=[\s()\[]|\Z)")
 _TAGGED: Final = re.compile(rb"[A-Za-z0-9]{1,32} (OK|NO|BAD)(?=[\s]|\Z)", re.IGNORECASE)
 _STATUS: Final = frozenset({b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"})
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def shown_command(command: str, chunks: Sequence[bytes]) -> str:
     """A command as it may be shown, from the chunks that are sent."""
     line = b"".join(chunks)
     if command == "LOGIN":
-        return f"{_text(line.partition(b' ')[0])} LOGIN {MASK} {MASK}"
+        return f"{printable(line.partition(b' ')[0])} LOGIN {MASK} {MASK}"
     if command == "AUTHENTICATE":
         words = line.strip().split(b" ", 3)
-        return " ".join([*map(_text, words[:3]), *([MASK] if len(words) > 3 else [])])
+        return " ".join([*map(printable, words[:3]), *([MASK] if len(words) > 3 else [])])
     names = command.encode().rpartition(b" ")[2].upper() in _SHOWN_STRINGS
     out, position, whole = [], 0, len(line)
     while position < min(whole, SHOWN_BYTES):
         shown, position = _next(line, position, names=names)
         out.append(shown)
     rest = f" {size(whole - position)}" if position < whole else ""
-    return _text(b"".join(out)) + rest
+    return printable(b"".join(out)) + rest
 
 
 def shown_response(parts: Parts) -> str:
     """A response as it may be shown."""
     head = parts[0]
     if head.startswith(b"+"):
-        return _text(head[:SHOWN_BYTES])
+        return printable(head[:SHOWN_BYTES])
     found = _RESPONSE.match(head)
     name = found.group(1).upper() if found else b""
     if name in _STATUS or _TAGGED.match(head):
-        return _text(head[:SHOWN_BYTES])
+        return printable(head[:SHOWN_BYTES])
     if not name:
-        return f"{_text(head[:2]) if head[:2] == b'* ' else ''} {size(sum(map(len, parts)))} not understood".strip()
+        return f"{printable(head[:2]) if head[:2] == b'* ' else ''} {size(sum(map(len, parts)))} not understood".strip()
     names = name in _SHOWN_STRINGS
     out, length = [], 0
     for index in range(0, len(parts), 2):
@@ -81,7 +79,7 @@ def shown_response(parts: Parts) -> str:
         while position < len(text):
             shown, position = _next(text, position, names=names)
             out.append(shown)
-    return _text(b"".join(out))
+    return printable(b"".join(out))
 
 
 def _next(line: bytes, position: int, *, names: bool) -> tuple[bytes, int]:
@@ -103,42 +101,22 @@ def _cut(text: bytes) -> bytes:
     return text[:SHOWN_BYTES] + f"… {size(len(text) - SHOWN_BYTES)}".encode()
 
 
-def _text(line: bytes) -> str:
-    return _UNPRINTABLE.sub("", line.decode("utf-8", "replace"))
-
-
-class Told:
+class Told(Teller):
     """Takes what one connection says and hears; see the module."""
 
-    __slots__ = ("_alike", "_at", "_hidden", "_kind", "_log")
+    __slots__ = ("_alike", "_at", "_kind")
 
     def __init__(self, log: SessionLog = SILENCE) -> None:
-        self._log = log
-        self._hidden = Secrets()
+        super().__init__(log)
         self._kind = b""
         self._alike = 0
         self._at = 0.0
-
-    @contextmanager
-    def hiding(self, *secrets: bytes) -> Iterator[None]:
-        """Within it, a line of the server that repeats one of these is not shown, and errors are without them."""
-        self._hidden = Secrets(*secrets)
-        try:
-            yield
-        finally:
-            self._hidden = Secrets()
-
-    def cleaned(self, text: str) -> str:
-        """A text of the server, without what is hidden now."""
-        return self._hidden.cleaned(text)
 
     def event(self, text: str) -> None:
         """Something happened to the connection."""
         if self._log.open:
             self._end_row()
-            if self._hidden.stand_in(text):
-                text = MASK
-            self._log.say(Direction.EVENT, _UNPRINTABLE.sub(" ", text))
+        super().event(text)
 
     def sent(self, command: str, chunks: Sequence[bytes]) -> None:
         """A command goes out."""
@@ -151,14 +129,14 @@ class Told:
         if self._log.open:
             self._end_row()
             secret = command == "AUTHENTICATE" and reply not in (b"", b"*")
-            self._log.say(Direction.SENT, MASK if secret else _text(reply))
+            self._log.say(Direction.SENT, MASK if secret else printable(reply))
 
     def received(self, parts: Parts) -> None:
         """A response came."""
         if not self._log.open or self._is_one_of_many(parts[0]):
             return
         if self._hidden and self._hidden.stand_in(b"".join(parts).decode("utf-8", "replace")):
-            self._log.say(Direction.RECEIVED, f"{_text(parts[0].partition(b' ')[0][:32])} {MASK}")
+            self._log.say(Direction.RECEIVED, f"{printable(parts[0].partition(b' ')[0][:32])} {MASK}")
         elif self._hidden and parts[0].startswith(b"+"):
             challenge = len(parts[0][1:].strip())
             self._log.say(Direction.RECEIVED, f"+ {size(challenge)}" if challenge else "+")
@@ -180,5 +158,5 @@ class Told:
         """Says how many were only counted."""
         more = self._alike - SHOWN_ALIKE
         if self._kind and more > 0:
-            self._log.say(Direction.RECEIVED, f"* {_text(self._kind)} {more} more of them")
+            self._log.say(Direction.RECEIVED, f"* {printable(self._kind)} {more} more of them")
         self._kind, self._alike = b"", 0

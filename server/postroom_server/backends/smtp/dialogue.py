@@ -11,56 +11,26 @@ It owns the masking: of a login only the mechanism is shown, of a message its si
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from postroom_server.domain.dialogue import MASK, SILENCE, Direction, Secrets, SessionLog, size
+from postroom_server.domain.dialogue import MASK, Direction, Teller, printable, size
 
 MAX_REPLY_LINES: Final = 40
 """Lines of one reply that are shown."""
 _LOGIN: Final = b"AUTH"
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def shown_command(*words: bytes) -> str:
     """A command as it may be shown."""
     if words[0].upper() == _LOGIN:
-        return " ".join([*map(_text, words[:2]), *([MASK] if len(words) > 2 else [])])
-    return " ".join(map(_text, words))
+        return " ".join([*map(printable, words[:2]), *([MASK] if len(words) > 2 else [])])
+    return " ".join(map(printable, words))
 
 
-def _text(word: bytes | str) -> str:
-    return _UNPRINTABLE.sub("", word.decode("utf-8", "replace") if isinstance(word, bytes) else word)
-
-
-class Told:
+class Told(Teller):
     """Takes what one connection says and hears; see the module."""
 
-    __slots__ = ("_hidden", "_log")
-
-    def __init__(self, log: SessionLog = SILENCE) -> None:
-        self._log = log
-        self._hidden = Secrets()
-
-    @contextmanager
-    def hiding(self, *secrets: bytes) -> Iterator[None]:
-        """Within it, a reply that repeats one of these is not shown, and errors are without them."""
-        self._hidden = Secrets(*secrets)
-        try:
-            yield
-        finally:
-            self._hidden = Secrets()
-
-    def cleaned(self, text: str) -> str:
-        """A text of the server, without what is hidden now."""
-        return self._hidden.cleaned(text)
-
-    def event(self, text: str) -> None:
-        """Something happened to the connection."""
-        if self._log.open:
-            self._log.say(Direction.EVENT, _UNPRINTABLE.sub(" ", text))
+    __slots__ = ()
 
     def sent(self, *words: bytes) -> None:
         """A command goes out."""
@@ -82,4 +52,4 @@ class Told:
         lines = text.splitlines() or [""]
         for index, line in enumerate(lines[:MAX_REPLY_LINES]):
             dash = "-" if index < len(lines) - 1 else " "
-            self._log.say(Direction.RECEIVED, f"{code}{dash}{_text(line)}".rstrip())
+            self._log.say(Direction.RECEIVED, f"{code}{dash}{printable(line)}".rstrip())
