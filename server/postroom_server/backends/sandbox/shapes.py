@@ -32,7 +32,6 @@ from postroom_server.domain.ports import (
     Mark,
     MarkKind,
     Membership,
-    Numbered,
     Numbering,
     Observations,
     ProviderCursor,
@@ -109,14 +108,14 @@ def _capabilities(
     )
 
 
-class Numbers:
-    """Mailboxes that number their messages; a position per mailbox."""
+class _ByMailbox(Protocol[K]):
+    """A scope, and so a position, per mailbox."""
 
-    capabilities = _capabilities("mailboxes and UIDs", Membership.ONE, Numbering.PROVIDER)
-    expired = "UIDVALIDITY_CHANGED"
-    forgotten = "HISTORY_EXPIRED"
-    repeats = 0
-    provisional = False
+    provisional: bool
+
+    def keys_of(self, scope: ScopeId, epoch: int, numbers: Iterable[int]) -> K:
+        """The keys of messages of a mailbox."""
+        ...
 
     def scope_of(self, mailbox: int) -> ScopeId:
         """Each mailbox is one."""
@@ -126,24 +125,16 @@ class Numbers:
         """Its mailbox."""
         return mailbox_number(scope)
 
-    def key(self, epoch: int, number: int, mailbox: int) -> ItemKey:
-        """Good for as long as the message stays in the mailbox."""
-        return numbered_key(epoch, number, mailbox)
-
-    def place(self, key: ItemKey) -> Place:
-        """A message in its mailbox."""
-        return numbered_place(key)
-
     def whole(
         self, scope: ScopeId, epoch: int, rows: Sequence[SandboxRow], cursor: ProviderCursor
-    ) -> Numbered:
+    ) -> Observations[K]:
         """All rows with their flags."""
         flags = {row.number: row.flags for row in rows}
         return self._shown(scope, epoch, flags, (), cursor, whole=True)
 
     def steps(
         self, scope: ScopeId, epoch: int, steps: Sequence[SandboxStep], cursor: ProviderCursor | None
-    ) -> Numbered:
+    ) -> Observations[K]:
         """Rows as they are after the steps, and what has left."""
         flags, gone = _rows_of(mailbox_number(scope), steps)
         return self._shown(scope, epoch, flags, gone, cursor, whole=False)
@@ -157,20 +148,40 @@ class Numbers:
         cursor: ProviderCursor | None,
         *,
         whole: bool,
-    ) -> Numbered:
-        def keys(numbers: Iterable[int]) -> NumberedKeys:
-            return NumberedKeys(scope=scope, epoch=epoch, numbers=BitMap(numbers))
-
+    ) -> Observations[K]:
         return Observations(
             scope=scope,
             epoch=epoch,
-            present=keys(flags),
-            on={mark: keys(numbers) for mark, numbers in _by_flag(flags).items()},
+            present=self.keys_of(scope, epoch, flags),
+            on={mark: self.keys_of(scope, epoch, numbers) for mark, numbers in _by_flag(flags).items()},
             absolute=_FLAGS,
-            gone=keys(gone),
+            gone=self.keys_of(scope, epoch, gone),
+            gone_final=not self.provisional,
             whole=whole,
             cursor=cursor,
         )
+
+
+class Numbers(_ByMailbox[NumberedKeys]):
+    """Mailboxes that number their messages; a position per mailbox."""
+
+    capabilities = _capabilities("mailboxes and UIDs", Membership.ONE, Numbering.PROVIDER)
+    expired = "UIDVALIDITY_CHANGED"
+    forgotten = "HISTORY_EXPIRED"
+    repeats = 0
+    provisional = False
+
+    def key(self, epoch: int, number: int, mailbox: int) -> ItemKey:
+        """Good for as long as the message stays in the mailbox."""
+        return numbered_key(epoch, number, mailbox)
+
+    def place(self, key: ItemKey) -> Place:
+        """A message in its mailbox."""
+        return numbered_place(key)
+
+    def keys_of(self, scope: ScopeId, epoch: int, numbers: Iterable[int]) -> NumberedKeys:
+        """By number, in this mailbox."""
+        return NumberedKeys(scope=scope, epoch=epoch, numbers=BitMap(numbers))
 
 
 class _Lasting:
@@ -185,7 +196,7 @@ class _Lasting:
         return lasting_place(key)
 
 
-class Folders(_Lasting):
+class Folders(_Lasting, _ByMailbox[ItemKeys]):
     """A message is in exactly one folder; a position per folder, which tells what has left it but not where to."""
 
     capabilities = _capabilities("folders and lasting ids", Membership.ONE, Numbering.SLOT)
@@ -193,47 +204,9 @@ class Folders(_Lasting):
     repeats = REPEATED_STEPS
     provisional = True
 
-    def scope_of(self, mailbox: int) -> ScopeId:
-        """Each folder is one."""
-        return ScopeId(mailbox_key(mailbox))
-
-    def mailbox_of(self, scope: ScopeId) -> int:
-        """Its folder."""
-        return mailbox_number(scope)
-
-    def whole(self, scope: ScopeId, epoch: int, rows: Sequence[SandboxRow], cursor: ProviderCursor) -> Keyed:
-        """All rows with their flags; what is missing may be in another folder."""
-        flags = {row.number: row.flags for row in rows}
-        return self._shown(scope, epoch, flags, (), cursor, whole=True)
-
-    def steps(
-        self, scope: ScopeId, epoch: int, steps: Sequence[SandboxStep], cursor: ProviderCursor | None
-    ) -> Keyed:
-        """Rows as they are after the steps, and what has left the folder."""
-        flags, gone = _rows_of(mailbox_number(scope), steps)
-        return self._shown(scope, epoch, flags, gone, cursor, whole=False)
-
-    def _shown(
-        self,
-        scope: ScopeId,
-        epoch: int,
-        flags: dict[int, frozenset[str]],
-        gone: Iterable[int],
-        cursor: ProviderCursor | None,
-        *,
-        whole: bool,
-    ) -> Keyed:
-        return Observations(
-            scope=scope,
-            epoch=epoch,
-            present=_keys(epoch, flags),
-            on={mark: _keys(epoch, numbers) for mark, numbers in _by_flag(flags).items()},
-            absolute=_FLAGS,
-            gone=_keys(epoch, gone),
-            gone_final=False,
-            whole=whole,
-            cursor=cursor,
-        )
+    def keys_of(self, scope: ScopeId, epoch: int, numbers: Iterable[int]) -> ItemKeys:
+        """The same in every folder."""
+        return _keys(epoch, numbers)
 
 
 class Labels(_Lasting):
