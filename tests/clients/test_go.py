@@ -4,31 +4,19 @@ as a version tag publishes it.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import uuid
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import postroom as client_package
 import pytest
-from postroom import testing
-from postroom.v1.account_pb2 import Account
-from postroom.v1.change_service_pb2 import ListChangesRequest
-from postroom.v1.composed_message_pb2 import ComposedMessage
-from postroom.v1.message_pb2 import Address
-from postroom.v1.submission_pb2 import Submission
-from postroom.v1.submission_service_pb2 import SubmitMessageRequest
 
-from tests.fixtures.eventually import eventually
+from tests.clients.counting import each_is_counted_once
 from tests.fixtures.postroom import PROGRAM, Up
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -168,64 +156,19 @@ def test_messages_are_found_page_by_page(examples: Path, postroom: Up) -> None:
     assert "messages: 3" in printed
 
 
-@contextlib.contextmanager
-def counting(program: Path, server: Up, database: Path, feed: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The program that counts arrivals, ended with kill -9 when the context is left."""
-    started = subprocess.Popen(
-        [str(program), str(database), feed], env=environment_of(server), stdout=subprocess.DEVNULL
-    )
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.wait()
-
-
-def rows(database: Path, query: str) -> list[tuple[object, ...]]:
-    with contextlib.closing(sqlite3.connect(database)) as opened:
-        return opened.execute(query).fetchall()
-
-
-def counted(database: Path) -> int:
-    with contextlib.suppress(sqlite3.OperationalError):
-        for row in rows(database, "SELECT messages FROM arrivals"):
-            return int(str(row[0]))
-    return 0
-
-
-async def send_all(client: client_package.Postroom, sender: Account, to: Account) -> None:
-    for number in range(LETTERS):
-        letter = ComposedMessage(to=[Address(address=to.email)], subject=f"Letter {number}", text="Hello")
-        request = SubmitMessageRequest(
-            parent=sender.name, submission=Submission(composed=letter), request_id=str(uuid.uuid4())
-        )
-        await client.submissions.SubmitMessage(request)
-
-
 async def test_each_message_is_counted_once_whenever_the_program_is_killed(
     examples: Path, postroom: Up, tmp_path: Path
 ) -> None:
     """Feed promise F13."""
-    database, program = tmp_path / "counts.db", examples / "watch_sqlite"
-    async with client_package.connect(postroom.grpc_address, postroom.token) as client:
-        ann, ben = await testing.sandbox_account(client), await testing.sandbox_account(client)
-        sending = asyncio.create_task(send_all(client, ann, ben))
-        for least in KILLS_AT:
-            with counting(program, postroom, database, ben.name):
-                await eventually(lambda least=least: counted(database) >= least, within=20)  # type: ignore[misc]
-        with counting(program, postroom, database, ben.name) as last:
-            await sending
-            await eventually(lambda: counted(database) >= LETTERS, within=20)
-
-            async def told_everything() -> bool:
-                ((cursor,),) = rows(database, "SELECT cursor FROM place")
-                request = ListChangesRequest(parent=ben.name, cursor=str(cursor))
-                return not (await client.changes.ListChanges(request)).changes
-
-            await eventually(told_everything)
-            assert last.poll() is None
-    assert rows(database, "SELECT account, messages FROM arrivals") == [(ben.name, LETTERS)]
-    assert rows(database, "SELECT * FROM gaps") == []
+    program = [str(examples / "watch_sqlite")]
+    await each_is_counted_once(
+        postroom,
+        program,
+        environment_of(postroom),
+        tmp_path / "counts.db",
+        letters=LETTERS,
+        kills_at=KILLS_AT,
+    )
 
 
 def test_what_the_readme_shows_compiles(tmp_path: Path) -> None:
