@@ -18,15 +18,14 @@ import re
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiohttp
 
-from tests.clients.scenarios.puppets import LANGUAGES, BuildFailed, Missing, Puppet, built
+from bench.puppets import started
+from tests.clients.scenarios.puppets import LANGUAGES, Puppet
 from tests.clients.scenarios.world import World, email
 from tests.fixtures.eventually import eventually
 from tests.fixtures.postroom import Up
@@ -207,18 +206,10 @@ async def measure(options: argparse.Namespace, up: Up) -> list[str]:
     node = up.up["nodes"][0]["address"]
     async with web_session() as session, contextlib.AsyncExitStack() as stack:
         account = await fill(World(up, session), options.changes)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="puppets-")))
-        for language in options.languages.split(","):
-            try:
-                puppet = Puppet(language, await built(language, folder))
-            except (Missing, BuildFailed) as error:
-                print(f"{language} is left out: {error}", file=sys.stderr)
-                continue
-            await puppet.start()
-            stack.push_async_callback(puppet.close)
+        async for puppet in started(stack, options.languages):
             for name, address in (("to the node", node), ("through the gateway", up.grpc_address)):
                 figures = await measure_puppet(puppet, address, up.token, account, options)
-                rows.append(figures.row(f"{language}, {name}"))
+                rows.append(figures.row(f"{puppet.language}, {name}"))
         rows.append((await measure_http(session, up, account, options)).row("JSON, aiohttp and curl"))
         if shutil.which("h2load"):
             rows.append((await measure_h2load(up, account, options)).row("JSON, h2load"))

@@ -17,13 +17,12 @@ import os
 import platform
 import random
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from bench.puppets import started
 from tests.clients.scenarios.links import Link
-from tests.clients.scenarios.puppets import LANGUAGES, BuildFailed, Missing, Puppet, built
+from tests.clients.scenarios.puppets import LANGUAGES, Puppet
 from tests.clients.scenarios.world import World
 from tests.fixtures.eventually import eventually
 from tests.fixtures.postroom import Up
@@ -141,19 +140,11 @@ async def prepared(
     stack: contextlib.AsyncExitStack, options: argparse.Namespace, up: Up, world: World
 ) -> list[Subject]:
     """One subject for each language that is here, watching."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="puppets-")))
     subjects = []
-    for language in options.languages.split(","):
-        try:
-            puppet = Puppet(language, await built(language, folder))
-        except (Missing, BuildFailed) as error:
-            print(f"{language} is left out: {error}", file=sys.stderr)
-            continue
-        await puppet.start()
-        stack.push_async_callback(puppet.close)
+    async for puppet in started(stack, options.languages):
         link = await stack.enter_async_context(Link(up.port))
-        account = await world.account(f"reconnects-{language}")
-        subject = Subject(language, puppet, link, account, options.watches)
+        account = await world.account(f"reconnects-{puppet.language}")
+        subject = Subject(puppet.language, puppet, link, account, options.watches)
         await subject.open(up.token)
         subjects.append(subject)
     return subjects

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rest import Rest, refused
 from tests.fixtures.rpc import Rpc
-from tests.fixtures.sandboxes import PROFILES, changes, deliver, encoded, facts, listed, raw_letter
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def account(rest: Rest, profile: str) -> str:
-    return await rest.account(sandbox={"profile": profile})
+from tests.fixtures.sandboxes import changes, deliver, encoded, facts, listed, raw_letter
 
 
 async def inject(rest: Rest, account: str, **fault: Any) -> None:

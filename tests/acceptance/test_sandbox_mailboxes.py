@@ -5,21 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.fixtures.rest import Rest, refused
 from tests.fixtures.rpc import Rpc
-from tests.fixtures.sandboxes import PROFILES, changes, deliver, listed, mailboxes, named
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def account(rest: Rest, profile: str) -> str:
-    return await rest.account(sandbox={"profile": profile})
+from tests.fixtures.sandboxes import changes, deliver, listed, mailboxes, named
 
 
 async def make(rest: Rest, account: str, path: str) -> dict[str, Any]:

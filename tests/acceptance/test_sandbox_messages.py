@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rest import Rest, Watcher, refused
 from tests.fixtures.rpc import Rpc
 from tests.fixtures.sandboxes import (
     LASTING,
-    PROFILES,
     changes,
     deliver,
     encoded,
@@ -21,16 +18,6 @@ from tests.fixtures.sandboxes import (
     named,
     raw_letter,
 )
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def account(rest: Rest, profile: str) -> str:
-    return await rest.account(sandbox={"profile": profile})
 
 
 async def test_the_profile_is_shown_and_cannot_be_changed(rest: Rest, account: str, profile: str) -> None:

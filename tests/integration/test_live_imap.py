@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from postroom_server.domain.accounts import Kind, MailServer, Security, State
 from postroom_server.ids import AccountId
 
 from tests.fixtures.checker import check
-from tests.fixtures.dovecot import PASSWORD, Dovecot, free_ports, require_dovecot
+from tests.fixtures.dovecot import PASSWORD, Dovecot, free_ports
 from tests.fixtures.eventually import eventually
 from tests.fixtures.live import LiveNode, all_backends, make_node
 from tests.fixtures.mail import letter, message_id, postman
@@ -23,18 +22,6 @@ from tests.fixtures.mail import letter, message_id, postman
 ANN = AccountId("ann")
 MESSAGE_KINDS = {"message_added", "message_removed", "flags_changed"}
 OLD, BURST = 2_000, 3_000
-
-
-@pytest.fixture
-def own_dovecot() -> Iterator[Dovecot]:
-    """A server that the test may stop."""
-    require_dovecot()
-    server = Dovecot()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
 
 
 async def add(node: LiveNode, dovecot: Dovecot, user: str, name: str = "ann", **changes: object) -> None:
